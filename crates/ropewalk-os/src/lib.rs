@@ -1,0 +1,47 @@
+//! What ropewalk asks of the operating system, and nothing else does.
+//!
+//! Everything that differs between systems lives here, under the same function names; no other crate of the
+//! project has a `cfg(target_os)`. Linux is the only system served today.
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | [`clock`] | what time is it, on a clock that never jumps; when must a wait end |
+//! | [`futex`] | sleep until a word changes; wake who sleeps on it |
+//! | [`shared_futex`] | the same between processes; move sleepers from word to word |
+//! | [`robust`] | a lock between processes whose owner may die |
+//! | [`thread`] | which thread is this |
+//! | [`fork`] | is this still the process that it was |
+//! | [`identity`] | which process is this, even after its number is reused |
+//! | [`memory`] | anonymous memory that other processes can map |
+//! | [`cgroup`] | how much memory may this container use |
+//! | [`block`] | what a thread must give back before it sleeps |
+//!
+//! ```
+//! use ropewalk_os::{Deadline, futex, thread};
+//! use std::sync::atomic::{AtomicU32, Ordering};
+//! let (word, sleeper) = (AtomicU32::new(0), thread::current());
+//! std::thread::scope(|scope| {
+//!     scope.spawn(|| {
+//!         assert_ne!(thread::current(), sleeper);
+//!         word.store(1, Ordering::Release);
+//!         futex::wake(&word, 1);
+//!     });
+//!     while word.load(Ordering::Acquire) == 0 {
+//!         futex::wait(&word, 0, Deadline::NEVER);
+//!     }
+//! });
+//! ```
+
+pub mod block;
+pub mod cgroup;
+pub mod clock;
+pub mod fork;
+pub mod futex;
+pub mod identity;
+pub mod memory;
+pub mod robust;
+pub mod shared_futex;
+pub mod thread;
+
+pub use block::{Block, Plain};
+pub use clock::Deadline;

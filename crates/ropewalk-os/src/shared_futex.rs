@@ -1,0 +1,137 @@
+//! Sleep on a word that several processes share; move sleepers from one such word to another.
+//!
+//! As [`futex`](crate::futex), but the kernel finds sleepers by the memory, not by its address in one process.
+//!
+//! # Contract of the unsafe code
+//!
+//! 1. Every address passed to the kernel is that of a live, aligned `AtomicU32`: a reference proves it.
+//! 2. The time passed is a timespec on our stack, or null.
+#![allow(unsafe_code)]
+
+use crate::clock::Deadline;
+use crate::futex::Slept;
+use std::sync::atomic::AtomicU32;
+
+/// Sleeps while `*word == expected`, until woken, the deadline or a signal.
+///
+/// A sleeper that was moved by [`requeue`] is woken on the other word and still ends at its own deadline.
+///
+/// ```
+/// use ropewalk_os::{Deadline, futex::Slept, shared_futex};
+/// let word = std::sync::atomic::AtomicU32::new(1);
+/// assert_eq!(shared_futex::wait(&word, 0, Deadline::NEVER), Slept::Changed);
+/// assert_eq!(shared_futex::wait(&word, 1, Deadline::NOW), Slept::TimedOut);
+/// ```
+pub fn wait(word: &AtomicU32, expected: u32, deadline: Deadline) -> Slept {
+    let time = deadline.nanos().map(|nanos| libc::timespec {
+        tv_sec: (nanos / 1_000_000_000) as libc::time_t,
+        tv_nsec: (nanos % 1_000_000_000) as libc::c_long,
+    });
+    let time = time.as_ref().map_or(std::ptr::null(), |time| time as *const libc::timespec);
+    // SAFETY: rules 1 and 2. FUTEX_WAIT_BITSET takes an absolute time on CLOCK_MONOTONIC.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAIT_BITSET,
+            expected,
+            time,
+            std::ptr::null::<u32>(),
+            libc::FUTEX_BITSET_MATCH_ANY,
+        )
+    };
+    if result == 0 {
+        return Slept::Woken;
+    }
+    match std::io::Error::last_os_error().raw_os_error() {
+        Some(libc::ETIMEDOUT) => Slept::TimedOut,
+        Some(libc::EINTR) => Slept::Interrupted,
+        _ => Slept::Changed,
+    }
+}
+
+/// Wakes at most `count` threads that sleep on `word`; says how many.
+///
+/// ```
+/// let word = std::sync::atomic::AtomicU32::new(0);
+/// assert_eq!(ropewalk_os::shared_futex::wake(&word, 1), 0); // nobody sleeps
+/// ```
+pub fn wake(word: &AtomicU32, count: u32) -> u32 {
+    // SAFETY: rule 1.
+    let woken = unsafe {
+        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, count.min(i32::MAX as u32))
+    };
+    u32::try_from(woken).unwrap_or(0)
+}
+
+/// Moves at most `count` sleepers from `word` to `onto`, waking none; says how many. `None` if `word` was not
+/// `expected`.
+///
+/// Who sleeps on `onto` is woken by whoever wakes that word next; if it is a robust lock, also by the kernel when
+/// the lock's owner dies.
+///
+/// ```
+/// use ropewalk_os::{Deadline, shared_futex};
+/// use std::sync::atomic::AtomicU32;
+/// let (first, second) = (AtomicU32::new(0), AtomicU32::new(0));
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| shared_futex::wait(&first, 0, Deadline::NEVER));
+///     while shared_futex::requeue(&first, 0, &second, 1) != Some(1) {}
+///     assert_eq!(shared_futex::wake(&second, 1), 1);
+/// });
+/// ```
+pub fn requeue(word: &AtomicU32, expected: u32, onto: &AtomicU32, count: u32) -> Option<u32> {
+    // SAFETY: rule 1. The fourth argument is a number here: how many to move.
+    let moved = unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_CMP_REQUEUE,
+            0,
+            count.min(i32::MAX as u32) as libc::c_ulong,
+            onto.as_ptr(),
+            expected,
+        )
+    };
+    u32::try_from(moved).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
+
+    #[test]
+    fn a_changed_word_does_not_sleep() {
+        assert_eq!(wait(&AtomicU32::new(1), 0, Deadline::NEVER), Slept::Changed);
+    }
+
+    #[test]
+    fn a_sleep_ends_at_its_deadline() {
+        let end = Deadline::after(Duration::from_millis(5));
+        let word = AtomicU32::new(0);
+        while wait(&word, 0, end) != Slept::TimedOut {}
+        assert!(end.passed());
+    }
+
+    #[test]
+    fn a_moved_sleeper_is_woken_on_the_other_word() {
+        let (first, second) = (AtomicU32::new(0), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| wait(&first, 0, Deadline::NEVER));
+            while requeue(&first, 0, &second, 1) != Some(1) {
+                std::thread::yield_now();
+            }
+            assert_eq!(wake(&first, 1), 0, "nobody is left there");
+            first.store(1, Ordering::Relaxed);
+            assert_eq!(wake(&second, 1), 1);
+            assert_eq!(sleeper.join().expect("no panic"), Slept::Woken);
+        });
+    }
+
+    #[test]
+    fn nobody_is_moved_from_a_word_that_changed() {
+        assert_eq!(requeue(&AtomicU32::new(1), 0, &AtomicU32::new(0), 1), None);
+    }
+}

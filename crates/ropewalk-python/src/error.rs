@@ -1,0 +1,85 @@
+//! Engine errors as Python exceptions: one exhaustive match for each, no default arm.
+
+use crate::doctor;
+use crate::once::imported;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+use ropewalk::Halted;
+use ropewalk::queue::{PopError, PushError, TooManyDone};
+use ropewalk::sync::{BarrierError, NotOwner, TooManyPermits};
+
+/// A halted wait: the signal handler's exception, or `DeadlockError`.
+pub(crate) fn halted(py: Python<'_>, halted: Halted<PyErr>) -> PyErr {
+    match halted {
+        Halted::Interrupted(error) => error,
+        Halted::Retired => PyRuntimeError::new_err("this object was opened up while it was waited for"),
+        Halted::Deadlock(cycle) => doctor::error(py, &cycle),
+        _ => PyRuntimeError::new_err("the wait was halted for a reason that this binding does not know"),
+    }
+}
+
+/// Why an item did not go in: `queue.Full`, `queue.ShutDown`, or the wait was halted.
+pub(crate) fn push<T>(py: Python<'_>, error: PushError<T, PyErr>) -> PyErr {
+    match error {
+        PushError::Full(_) => raise(py, &FULL, "queue", "Full"),
+        PushError::ShutDown(_) => raise(py, &SHUT_DOWN, "ropewalk.queue", "ShutDown"),
+        PushError::Halted(reason, _) => halted(py, reason),
+    }
+}
+
+/// Why no item came out: `queue.Empty`, `queue.ShutDown`, or the wait was halted.
+pub(crate) fn pop(py: Python<'_>, error: PopError<PyErr>) -> PyErr {
+    match error {
+        PopError::Empty => raise(py, &EMPTY, "queue", "Empty"),
+        PopError::ShutDown => raise(py, &SHUT_DOWN, "ropewalk.queue", "ShutDown"),
+        PopError::Halted(reason) => halted(py, reason),
+    }
+}
+
+/// Why the others did not come: `threading.BrokenBarrierError`, or the wait was halted.
+pub(crate) fn barrier(py: Python<'_>, error: BarrierError<PyErr>) -> PyErr {
+    match error {
+        BarrierError::Broken | BarrierError::TimedOut => {
+            raise(py, &BROKEN_BARRIER, "threading", "BrokenBarrierError")
+        }
+        BarrierError::Halted(reason) => halted(py, reason),
+    }
+}
+
+pub(crate) fn too_many_done(error: TooManyDone) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+pub(crate) fn not_owner(error: NotOwner) -> PyErr {
+    PyRuntimeError::new_err(error.to_string())
+}
+
+pub(crate) fn too_many_permits(error: TooManyPermits) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+/// A wait for a result that came to its timeout.
+pub(crate) fn future_timeout(py: Python<'_>) -> PyErr {
+    raise(py, &FUTURE_TIMEOUT, "concurrent.futures", "TimeoutError")
+}
+
+/// A wait for the result of a future that was cancelled.
+pub(crate) fn future_cancelled(py: Python<'_>) -> PyErr {
+    raise(py, &FUTURE_CANCELLED, "concurrent.futures", "CancelledError")
+}
+
+static FUTURE_TIMEOUT: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static FUTURE_CANCELLED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static BROKEN_BARRIER: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static FULL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static EMPTY: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static SHUT_DOWN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+fn raise(py: Python<'_>, class: &'static PyOnceLock<Py<PyType>>, module: &str, name: &str) -> PyErr {
+    match imported(py, class, module, name) {
+        Ok(class) => PyErr::from_type(class.bind(py).clone(), ()),
+        Err(error) => error,
+    }
+}

@@ -1,0 +1,224 @@
+//! Who uses a structure in shared memory: one slot for each process, named by number and start time.
+//!
+//! A process takes a slot when it first has something to leave behind: a sleep that others count, a segment that it
+//! is emptying. What the slot says of a process that was killed is thrown away by the next who looks, and only
+//! then is the slot used again (law 2). A forked child is another process: it takes a slot of its own.
+//!
+//! | the pair in the slot | means |
+//! |---|---|
+//! | number 0 | free |
+//! | a process that runs | taken |
+//! | a process that has ended, or another of the same number | to be buried |
+//!
+//! What must stay true: a slot is written only under the structure's lock, and its number last when it is taken and
+//! last when it is freed, so that a process killed in between leaves it free or buried once more.
+
+use ropewalk_os::fork;
+use ropewalk_os::identity::Identity;
+use ropewalk_os::robust::Guard;
+use std::io;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// Slots in a table.
+pub const SLOTS: usize = 1024;
+
+/// Lines of sleepers that a slot counts.
+pub const LINES: usize = 3;
+
+/// One process, in 32 bytes.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Slot {
+    pid: AtomicU32,
+    /// Threads of it that sleep in each line.
+    pub asleep: [AtomicU32; LINES],
+    start: AtomicU64,
+    _spare: AtomicU64,
+}
+
+impl Slot {
+    fn identity(&self) -> Identity {
+        Identity { pid: self.pid.load(Relaxed), start: self.start.load(Relaxed) }
+    }
+
+    fn take(&self, who: Identity) {
+        self.start.store(who.start, Relaxed);
+        self.asleep.iter().for_each(|count| count.store(0, Relaxed));
+        self.pid.store(who.pid, Relaxed);
+    }
+
+    fn free(&self) {
+        self.asleep.iter().for_each(|count| count.store(0, Relaxed));
+        self.pid.store(0, Relaxed);
+    }
+
+    fn is_free(&self) -> bool {
+        self.pid.load(Relaxed) == 0
+    }
+}
+
+/// The slots, in shared memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Table<'a> {
+    slots: &'a [Slot; SLOTS],
+    /// Slots from here on were never taken.
+    used: &'a AtomicU32,
+}
+
+impl<'a> Table<'a> {
+    pub(crate) fn new(slots: &'a [Slot; SLOTS], used: &'a AtomicU32) -> Table<'a> {
+        Table { slots, used }
+    }
+
+    /// The slots that were ever taken.
+    fn used(self) -> &'a [Slot] {
+        &self.slots[..SLOTS.min(self.used.load(Relaxed) as usize)]
+    }
+
+    /// The slot with this number.
+    pub fn slot(self, number: usize) -> &'a Slot {
+        &self.slots[number % SLOTS]
+    }
+
+    /// Takes a slot; `None` if all belong to processes that run.
+    pub fn enter(self, held: &Guard<'_>, who: Identity) -> Option<usize> {
+        let used = self.used();
+        let free = |slots: &[Slot]| slots.iter().position(Slot::is_free);
+        let number = match free(used) {
+            Some(number) => number,
+            None if used.len() < SLOTS => used.len(),
+            None => {
+                self.bury(held);
+                free(used)?
+            }
+        };
+        self.slots[number].take(who);
+        if number == used.len() {
+            self.used.store(number as u32 + 1, Relaxed);
+        }
+        Some(number)
+    }
+
+    /// Gives a slot back.
+    pub fn leave(self, _held: &Guard<'_>, number: usize) {
+        self.slot(number).free();
+    }
+
+    /// Whether the process in a slot still runs.
+    pub fn is_alive(self, number: usize) -> bool {
+        let identity = self.slot(number).identity();
+        identity.pid != 0 && identity.is_alive()
+    }
+
+    /// Frees the slots of processes that have ended.
+    pub fn bury(self, _held: &Guard<'_>) {
+        self.used().iter().filter(|slot| !slot.is_free() && !slot.identity().is_alive()).for_each(Slot::free);
+    }
+
+    /// How many threads of all processes sleep in a line.
+    pub fn asleep(self, _held: &Guard<'_>, line: usize) -> u32 {
+        self.used().iter().fold(0, |sum, slot| sum.saturating_add(slot.asleep[line].load(Relaxed)))
+    }
+
+    /// The processes in the table, dead ones too until they are buried.
+    pub fn processes(self) -> Vec<Identity> {
+        self.used().iter().filter(|slot| !slot.is_free()).map(Slot::identity).collect()
+    }
+}
+
+/// Which slot the calling process has in one table, if any: not that of the process it was forked from.
+#[derive(Debug, Default)]
+pub struct Membership {
+    /// Fork epoch, then the slot's number plus one.
+    key: AtomicU64,
+}
+
+impl Membership {
+    /// This process's slot, if it has one.
+    pub fn number(&self) -> Option<usize> {
+        let key = self.key.load(Relaxed);
+        let mine = key as u32 != 0 && (key >> 32) as u32 == fork::epoch();
+        mine.then(|| key as u32 as usize - 1)
+    }
+
+    /// This process's slot, taken now if it has none.
+    ///
+    /// # Errors
+    /// If the process's start time can not be read; `OutOfMemory` if the table is full.
+    pub fn ensure(&self, held: &Guard<'_>, table: Table<'_>) -> io::Result<usize> {
+        if let Some(number) = self.number() {
+            return Ok(number);
+        }
+        let number = table.enter(held, Identity::current()?).ok_or(io::ErrorKind::OutOfMemory)?;
+        self.key.store(u64::from(fork::epoch()) << 32 | (number as u64 + 1), Relaxed);
+        Ok(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lock::try_take;
+    use crate::ring::layout::{Options, Store};
+
+    fn table(test: impl FnOnce(&Guard<'_>, Table<'_>)) {
+        let store = Store::create(&Options::default()).expect("memfd");
+        let held = try_take(&store.header().lock, |_| {}).expect("whole").expect("free");
+        test(&held, store.table());
+    }
+
+    fn dead() -> Identity {
+        Identity { start: 1, ..Identity::current().expect("proc") }
+    }
+
+    #[test]
+    fn a_slot_given_back_is_taken_again() {
+        table(|held, table| {
+            let me = Identity::current().expect("proc");
+            assert_eq!(table.enter(held, me), Some(0));
+            assert_eq!(table.enter(held, me), Some(1));
+            table.leave(held, 0);
+            assert_eq!(table.enter(held, me), Some(0));
+            assert_eq!(table.processes(), [me, me]);
+        });
+    }
+
+    #[test]
+    fn the_same_number_with_another_start_is_buried_with_what_it_counted() {
+        table(|held, table| {
+            let me = table.enter(held, Identity::current().expect("proc")).expect("room");
+            let other = table.enter(held, dead()).expect("room");
+            table.slot(me).asleep[1].store(2, Relaxed);
+            table.slot(other).asleep[1].store(5, Relaxed);
+            assert!(table.is_alive(me) && !table.is_alive(other));
+            table.bury(held);
+            assert_eq!(table.asleep(held, 1), 2);
+            assert_eq!(table.processes().len(), 1);
+        });
+    }
+
+    #[test]
+    fn a_full_table_buries_its_dead_before_it_refuses() {
+        table(|held, table| {
+            let me = Identity::current().expect("proc");
+            for _ in 1..SLOTS {
+                table.enter(held, me).expect("room");
+            }
+            assert_eq!(table.enter(held, dead()), Some(SLOTS - 1));
+            assert_eq!(table.enter(held, me), Some(SLOTS - 1));
+            assert_eq!(table.enter(held, me), None);
+        });
+    }
+
+    #[test]
+    fn a_membership_of_another_epoch_is_none() {
+        table(|held, table| {
+            let membership = Membership::default();
+            assert_eq!(membership.ensure(held, table).expect("room"), 0);
+            assert_eq!(membership.ensure(held, table).expect("mine"), 0);
+            membership.key.fetch_add(1 << 32, Relaxed);
+            assert_eq!(membership.number(), None);
+            assert_eq!(membership.ensure(held, table).expect("room"), 1);
+        });
+    }
+}

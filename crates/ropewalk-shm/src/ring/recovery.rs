@@ -1,0 +1,27 @@
+//! What whoever gets the lock after a killed holder does first.
+//!
+//! The state needs nothing: the killed process has committed or it has not. What is healed are the hints around it:
+//! who waits, and which processes there are. Every structure of a ring's memory has its line here:
+//!
+//! | structure | after a death |
+//! |---|---|
+//! | states, `active` | true as they are (law 1) |
+//! | bytes of segments, `ends` | behind the tail or not in the chain: garbage, written anew |
+//! | `touched` | noted before the pages are written: not too low |
+//! | `cold`, `puncher` | a claim of a slot: void when its process is dead, see `growth` |
+//! | slots | the dead are buried |
+//! | lines | everybody looks for itself, the counts are taken anew |
+
+use super::layout::Store;
+use crate::participants::LINES;
+use ropewalk_os::robust::Guard;
+
+impl Store {
+    /// Heals what a killed holder of the lock may have left half-done; can begin on its own half-done work.
+    pub fn recover(&self, held: &Guard<'_>) {
+        self.table().bury(held);
+        for number in 0..LINES {
+            self.header().lines[number].heal(held, self.table(), number);
+        }
+    }
+}

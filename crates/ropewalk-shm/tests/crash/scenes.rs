@@ -1,0 +1,330 @@
+//! The table: which operation is killed (the fault's place), in what situation, and who sleeps meanwhile.
+
+use crate::ledger::Ledger;
+use crate::process::Child;
+use ropewalk_os::{Deadline, Plain};
+use ropewalk_shm::ring::{Counts, Options, PopError, Ring};
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// What a process does with the ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Puts in a record with this name.
+    Push(u8),
+    /// Takes one out and notes it in the ledger, however long it takes.
+    Pop,
+    /// The same, for so many milliseconds only: it gives up.
+    PopSoon(u64),
+    Done,
+    Join,
+    Close,
+}
+
+/// How a child's act ended.
+pub const AS_IT_SHOULD: u8 = 0;
+/// It found its work by itself, nobody having woken it for it.
+pub const RESCUED: u8 = 1;
+const WRONG: u8 = 2;
+
+impl Act {
+    pub fn perform(self, ring: &Ring, seen: &Ledger) -> u8 {
+        let before = ring.rescues();
+        let right = match self {
+            Act::Push(name) => ring.push(&record(name), &mut Plain, Deadline::NEVER).is_ok(),
+            Act::Pop => pop(ring, seen, Deadline::NEVER).is_some(),
+            Act::PopSoon(millis) => {
+                pop(ring, seen, Deadline::after(Duration::from_millis(millis)));
+                true
+            }
+            Act::Done => ring.task_done().is_ok(),
+            Act::Join => ring.join(&mut Plain, Deadline::NEVER).is_ok(),
+            Act::Close => ring.close().is_ok(),
+        };
+        match (right, ring.rescues() == before) {
+            (true, true) => AS_IT_SHOULD,
+            (true, false) => RESCUED,
+            (false, _) => WRONG,
+        }
+    }
+
+    /// The line in which it sleeps.
+    pub fn line(self) -> usize {
+        match self {
+            Act::Pop | Act::PopSoon(_) => 0,
+            Act::Push(_) | Act::Done | Act::Close => 1,
+            Act::Join => 2,
+        }
+    }
+}
+
+const RECORD: usize = 24;
+
+pub fn record(name: u8) -> [u8; RECORD] {
+    [name; RECORD]
+}
+
+/// Takes a record out and notes it. A record that is not whole is no record.
+pub fn pop(ring: &Ring, seen: &Ledger, deadline: Deadline) -> Option<u8> {
+    let mut buffer = Vec::with_capacity(64);
+    match ring.pop(&mut buffer, &mut Plain, deadline) {
+        Ok(()) => {
+            let name = buffer[0];
+            assert!(buffer.iter().all(|&byte| byte == name), "a torn record");
+            seen.cells()[usize::from(name)].fetch_add(1, Relaxed);
+            Some(name)
+        }
+        Err(PopError::Empty) => None,
+        Err(PopError::ShutDown) => Some(0), // told, as it should be
+        Err(error) => panic!("{error}"),
+    }
+}
+
+pub struct Scene {
+    pub name: &'static str,
+    pub max_records: u64,
+    /// Brings the ring into the situation.
+    pub prepare: fn(&Ring),
+    /// Who is asleep when the victim begins, in this order.
+    pub sleepers: &'static [Act],
+    pub victim: Act,
+    /// Whether the victim's act came true.
+    pub happened: fn(before: Counts, ring: &Ring) -> bool,
+    /// How many of the sleepers it sets free.
+    pub frees: usize,
+    /// What must hold when all is over.
+    pub afterwards: fn(&Ring),
+}
+
+impl Scene {
+    /// Whether the victim finds nothing to do, and sleeps.
+    pub fn goes_to_sleep(&self) -> bool {
+        self.name.contains("goes to sleep")
+    }
+}
+
+pub const SCENES: &[Scene] = &[
+    Scene {
+        name: "push into an empty ring",
+        max_records: u64::MAX,
+        prepare: |_| {},
+        sleepers: &[],
+        victim: Act::Push(9),
+        happened: |before, ring| counts(ring).pushed > before.pushed,
+        frees: 0,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "push for a sleeping getter",
+        max_records: u64::MAX,
+        prepare: |_| {},
+        sleepers: &[Act::Pop],
+        victim: Act::Push(9),
+        happened: |before, ring| counts(ring).pushed > before.pushed,
+        frees: 1,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "push for the first of three getters",
+        max_records: u64::MAX,
+        prepare: |_| {},
+        sleepers: &[Act::Pop, Act::Pop, Act::Pop],
+        victim: Act::Push(9),
+        happened: |before, ring| counts(ring).pushed > before.pushed,
+        frees: 1,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "push that grows the ring",
+        max_records: u64::MAX,
+        prepare: |ring| fill(ring, 65_536 - 8 - 16),
+        sleepers: &[],
+        victim: Act::Push(9),
+        happened: |before, ring| counts(ring).pushed > before.pushed,
+        frees: 0,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "push after a holder was killed",
+        max_records: u64::MAX,
+        prepare: leave_a_dead_holder,
+        sleepers: &[],
+        victim: Act::Push(9),
+        happened: |before, ring| counts(ring).pushed > before.pushed,
+        frees: 0,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "pop of the last record",
+        max_records: u64::MAX,
+        prepare: |ring| give(ring, 1),
+        sleepers: &[],
+        victim: Act::Pop,
+        happened: |before, ring| counts(ring).popped > before.popped,
+        frees: 0,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "pop that makes room for a putter",
+        max_records: 1,
+        prepare: |ring| give(ring, 1),
+        sleepers: &[Act::Push(7)],
+        victim: Act::Pop,
+        happened: |before, ring| counts(ring).popped > before.popped,
+        frees: 1,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "pop that leaves a segment",
+        max_records: u64::MAX,
+        prepare: |ring| {
+            fill(ring, 65_536 - 8 - 32);
+            give(ring, 1);
+            give(ring, 2);
+            discard(ring, 1);
+        },
+        sleepers: &[],
+        victim: Act::Pop,
+        happened: |before, ring| counts(ring).popped > before.popped,
+        frees: 0,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "pop that gives memory back",
+        max_records: u64::MAX,
+        prepare: |ring| {
+            (0..15).for_each(|_| fill(ring, 500_000));
+            give(ring, 1);
+            discard(ring, 15);
+        },
+        sleepers: &[],
+        victim: Act::Pop,
+        happened: |before, ring| counts(ring).popped > before.popped,
+        frees: 0,
+        afterwards: |ring| {
+            // Whoever was killed giving memory back: the next takes it up.
+            (0..16).for_each(|_| fill(ring, 500_000));
+            discard(ring, 16);
+            let used = file(ring).metadata().expect("fstat").blocks() * 512;
+            assert!(used <= 5 << 20, "{used} bytes are left");
+        },
+    },
+    Scene {
+        name: "pop that goes to sleep",
+        max_records: u64::MAX,
+        prepare: |_| {},
+        sleepers: &[],
+        victim: Act::Pop,
+        happened: |_, _| true,
+        frees: 0,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "pop that goes to sleep behind another",
+        max_records: u64::MAX,
+        prepare: |_| {},
+        sleepers: &[Act::Pop],
+        victim: Act::Pop,
+        happened: |_, _| true,
+        frees: 0,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "push that goes to sleep behind another",
+        max_records: 1,
+        prepare: |ring| give(ring, 1),
+        sleepers: &[Act::Push(7)],
+        victim: Act::Push(9),
+        happened: |_, _| true,
+        frees: 0,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "task_done for two who join",
+        max_records: u64::MAX,
+        prepare: |ring| {
+            give(ring, 1);
+            discard(ring, 1);
+        },
+        sleepers: &[Act::Join, Act::Join],
+        victim: Act::Done,
+        happened: |before, ring| counts(ring).unfinished < before.unfinished,
+        frees: 2,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "close over two getters",
+        max_records: u64::MAX,
+        prepare: |_| {},
+        sleepers: &[Act::Pop, Act::Pop],
+        victim: Act::Close,
+        happened: |_, ring| ring.is_closed().expect("whole"),
+        frees: 2,
+        afterwards: |_| {},
+    },
+];
+
+pub fn scene(name: &str) -> &'static Scene {
+    SCENES.iter().find(|scene| scene.name == name).expect("a scene of the table")
+}
+
+pub fn ring(scene: &Scene) -> Ring {
+    let ring =
+        Ring::create(&Options { max_records: scene.max_records, ..Options::default() }).expect("memfd");
+    (scene.prepare)(&ring);
+    ring
+}
+
+pub fn counts(ring: &Ring) -> Counts {
+    ring.counts().expect("whole")
+}
+
+fn give(ring: &Ring, name: u8) {
+    ring.try_push(&record(name)).expect("room");
+}
+
+/// A record of so many bytes whose name is 0: nobody asks what becomes of it.
+fn fill(ring: &Ring, len: usize) {
+    ring.try_push(&vec![0; len]).expect("room");
+}
+
+fn discard(ring: &Ring, count: usize) {
+    let mut buffer = Vec::new();
+    (0..count).for_each(|_| ring.try_pop(&mut buffer).expect("a record"));
+}
+
+/// Kills a process that has the lock in its hand, half-way through a push.
+pub fn leave_a_dead_holder(ring: &Ring) {
+    stopped_holder(ring).kill();
+}
+
+/// A process that stands still with the lock in its hand.
+pub fn stopped_holder(ring: &Ring) -> Child {
+    let mut holder = Child::traced(|| {
+        let _ = ring.try_push(&record(8));
+        0
+    })
+    .expect("permitted");
+    while !is_locked(ring) {
+        holder.step();
+    }
+    for _ in 0..20 {
+        holder.step();
+    }
+    assert!(is_locked(ring));
+    holder
+}
+
+/// The lock's word stands at byte 128 of a ring's memory.
+fn is_locked(ring: &Ring) -> bool {
+    let mut word = [0; 4];
+    file(ring).read_exact_at(&mut word, 128).expect("a ring is longer");
+    word != [0; 4]
+}
+
+fn file(ring: &Ring) -> File {
+    ring.as_fd().try_clone_to_owned().expect("dup").into()
+}

@@ -1,0 +1,19 @@
+//! The engine beside std, parking_lot, crossbeam-channel and rayon.
+//!
+//!     cargo bench -p ropewalk
+//!
+//! Compare medians of one group, and of several runs: only ratios mean anything.
+#![allow(clippy::unwrap_used, reason = "a bench")]
+
+mod lock;
+mod pool;
+mod process;
+mod queue;
+mod semaphore;
+
+fn main() {
+    if process::was_started_by_a_bench() {
+        return;
+    }
+    divan::main();
+}

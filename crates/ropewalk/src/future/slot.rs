@@ -1,0 +1,645 @@
+//! The place where one result will stand: state, work, result, and everybody who is interested.
+//!
+//! The word and the content change together, under the mutex; the word alone is read without it. User code never
+//! runs here: callbacks are handed back to the caller, who runs them when nothing is locked and where it is safe.
+//! Work and results that are replaced are handed back too, because dropping them may run user code.
+
+use super::answer::{Aftermath, Refused, Start, Waited, Wakes};
+use super::gather::Gathering;
+use super::state::{CLAIMED, FAILED, State};
+use crate::park::{Halted, Line, Rest, Sleeper, sleep};
+use crate::primitive::{Arc, AtomicU32, AtomicU64, Mutex, Ordering};
+use crate::wait_graph::{Crew, Kind, Reason};
+use ropewalk_os::thread::ThreadId;
+use ropewalk_os::{Block, Deadline};
+
+#[derive(Debug)]
+enum Content<W, T> {
+    Nothing,
+    Work(W),
+    Result(T),
+}
+
+/// Everybody who is interested in the result. Most futures never have one of these.
+#[derive(Debug)]
+struct Audience<C> {
+    sleepers: Line,
+    callbacks: Vec<C>,
+    gatherings: Vec<(Arc<Gathering>, usize)>,
+}
+
+#[derive(Debug)]
+struct Inner<W, T, C> {
+    content: Content<W, T>,
+    audience: Option<Box<Audience<C>>>,
+}
+
+/// One result to come: `W` is the work that makes it, `T` the result, `C` what to call when it is there.
+///
+/// This is what [`Future`](super::Future) and an interpreter's futures are made of; a Rust program mostly wants
+/// the former.
+///
+/// ```
+/// use ropewalk::future::{Slot, State};
+/// let slot = Slot::<(), i32, fn()>::new();
+/// assert!(slot.start().is_ok());
+/// slot.finish(42, false).unwrap().wakes.wake();
+/// assert_eq!(slot.state(), State::Finished);
+/// assert_eq!(slot.look(|result| result.copied()), Some(42));
+/// ```
+#[derive(Debug)]
+pub struct Slot<W, T, C> {
+    word: AtomicU32,
+    runner: AtomicU64,
+    inner: Mutex<Inner<W, T, C>>,
+}
+
+impl<W, T, C> Default for Slot<W, T, C> {
+    fn default() -> Self {
+        Slot::new()
+    }
+}
+
+impl<W, T, C> Slot<W, T, C> {
+    /// Pending, its work known to somebody else.
+    ///
+    /// ```
+    /// use ropewalk::future::{Slot, State};
+    /// let slot = Slot::<(), i32, fn()>::new();
+    /// assert_eq!(slot.state(), State::Pending);
+    /// ```
+    pub fn new() -> Slot<W, T, C> {
+        Slot::with(Content::Nothing)
+    }
+
+    /// Pending, with the work that will make the result.
+    ///
+    /// ```
+    /// let slot = ropewalk::future::Slot::<&str, i32, fn()>::with_work("work");
+    /// assert_eq!(slot.take_work(), Some("work"));
+    /// ```
+    pub fn with_work(work: W) -> Slot<W, T, C> {
+        Slot::with(Content::Work(work))
+    }
+
+    fn with(content: Content<W, T>) -> Slot<W, T, C> {
+        Slot {
+            word: AtomicU32::new(0),
+            runner: AtomicU64::new(0),
+            inner: Mutex::new(Inner { content, audience: None }),
+        }
+    }
+
+    /// Where it stands. The result of a finished one is visible to the caller.
+    ///
+    /// ```
+    /// use ropewalk::future::{Slot, State};
+    /// let slot = Slot::<(), i32, fn()>::new();
+    /// slot.start().unwrap();
+    /// assert_eq!(slot.state(), State::Running);
+    /// ```
+    #[inline]
+    pub fn state(&self) -> State {
+        State::of(self.word.load(Ordering::Acquire))
+    }
+
+    /// Whether it finished with a failure.
+    ///
+    /// ```
+    /// let slot = ropewalk::future::Slot::<(), Result<i32, &str>, fn()>::new();
+    /// slot.finish(Err("no"), true).unwrap().wakes.wake();
+    /// assert!(slot.has_failed());
+    /// ```
+    #[inline]
+    pub fn has_failed(&self) -> bool {
+        self.word.load(Ordering::Acquire) & FAILED != 0
+    }
+
+    /// Whether its work was claimed by a thread that waited for it.
+    ///
+    /// ```
+    /// let slot = ropewalk::future::Slot::<&str, i32, fn()>::with_work("work");
+    /// assert!(!slot.is_claimed());
+    /// slot.claim(|_| true);
+    /// assert!(slot.is_claimed());
+    /// ```
+    pub fn is_claimed(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & CLAIMED != 0
+    }
+
+    /// Gives a pending future its work; the work comes back if it is no longer pending.
+    ///
+    /// # Errors
+    /// [`Refused`] unless it is pending.
+    ///
+    /// ```
+    /// let slot = ropewalk::future::Slot::<&str, i32, fn()>::new();
+    /// assert_eq!(slot.set_work("one"), Ok(None));
+    /// assert_eq!(slot.set_work("another"), Ok(Some("one")));
+    /// slot.start().unwrap();
+    /// assert_eq!(slot.set_work("late").unwrap_err().value, "late");
+    /// ```
+    pub fn set_work(&self, work: W) -> Result<Option<W>, Refused<W>> {
+        let mut inner = self.inner.lock();
+        if self.state() != State::Pending {
+            return Err(self.refuse(work));
+        }
+        match std::mem::replace(&mut inner.content, Content::Work(work)) {
+            Content::Work(old) => Ok(Some(old)),
+            Content::Nothing | Content::Result(_) => Ok(None),
+        }
+    }
+
+    /// Pending becomes running, with the calling thread named as the one to wait for; cancelled becomes
+    /// cancelled and notified.
+    ///
+    /// # Errors
+    /// [`Refused`] in every other state.
+    ///
+    /// ```
+    /// use ropewalk::future::{Slot, Start};
+    /// let slot = Slot::<&str, i32, fn()>::with_work("work");
+    /// assert!(matches!(slot.start(), Ok(Start::Go(Some("work")))));
+    /// assert!(slot.start().is_err());
+    /// ```
+    #[inline]
+    pub fn start(&self) -> Result<Start<W>, Refused<()>> {
+        let mut inner = self.inner.lock();
+        match self.state() {
+            State::Pending => {
+                self.word.store(State::Running.word(), Ordering::Release);
+                Ok(Start::Go(inner.take_work()))
+            }
+            State::Cancelled => {
+                self.word.store(State::CancelledNotified.word(), Ordering::Release);
+                let mut wakes = Line::default();
+                if let Some(audience) = &mut inner.audience {
+                    audience.report(false, &mut wakes);
+                }
+                Ok(Start::Cancelled(Wakes(wakes)))
+            }
+            _ => Err(self.refuse(())),
+        }
+    }
+
+    /// Takes the work of a pending future, to do it here and now: it becomes running, and is never given to
+    /// anyone else. `None` if `choose` says no, if it is not pending, or if its work is not kept here.
+    ///
+    /// ```
+    /// let slot = ropewalk::future::Slot::<&str, i32, fn()>::with_work("mine");
+    /// assert_eq!(slot.claim(|work| *work == "yours"), None);
+    /// assert_eq!(slot.claim(|work| *work == "mine"), Some("mine"));
+    /// assert!(slot.start().unwrap_err().claimed); // nobody else gets it
+    /// ```
+    #[inline]
+    pub fn claim(&self, choose: impl FnOnce(&W) -> bool) -> Option<W> {
+        let mut inner = self.inner.lock();
+        match &inner.content {
+            Content::Work(work) if self.state() == State::Pending && choose(work) => {}
+            _ => return None,
+        }
+        self.word.store(State::Running.word() | CLAIMED, Ordering::Release);
+        inner.take_work()
+    }
+
+    /// Takes the work of a pending future away, so that somebody else can do it; the state stays.
+    ///
+    /// ```
+    /// use ropewalk::future::{Slot, State};
+    /// let slot = Slot::<&str, i32, fn()>::with_work("work");
+    /// assert_eq!((slot.take_work(), slot.take_work()), (Some("work"), None));
+    /// assert_eq!(slot.state(), State::Pending);
+    /// ```
+    pub fn take_work(&self) -> Option<W> {
+        self.inner.lock().take_work()
+    }
+
+    /// Looks at the work of a pending future. `look` must not use this future.
+    ///
+    /// ```
+    /// let slot = ropewalk::future::Slot::<&str, i32, fn()>::with_work("work");
+    /// assert_eq!(slot.look_at_work(|work| work.len()), Some(4));
+    /// ```
+    pub fn look_at_work<R>(&self, look: impl FnOnce(&W) -> R) -> Option<R> {
+        match &self.inner.lock().content {
+            Content::Work(work) => Some(look(work)),
+            Content::Nothing | Content::Result(_) => None,
+        }
+    }
+
+    /// Names the thread that works on it, and that alone can finish it: a wait for it by that thread, or by one
+    /// that the thread waits for, is a deadlock.
+    ///
+    /// ```
+    /// use ropewalk::{Deadline, Halted, Plain, future::Slot};
+    /// let slot = Slot::<(), i32, fn()>::new();
+    /// slot.set_runner(ropewalk_os::thread::current());
+    /// let waited = slot.wait(None, &mut Plain, Deadline::NEVER); // for what this thread should make
+    /// assert!(matches!(waited, Err(Halted::Deadlock(_))));
+    /// ```
+    #[inline]
+    pub fn set_runner(&self, thread: ThreadId) {
+        self.runner.store(thread.0, Ordering::Relaxed);
+    }
+
+    /// The thread that works on it, if one was named.
+    ///
+    /// ```
+    /// use ropewalk_os::thread::current;
+    /// let slot = ropewalk::future::Slot::<(), i32, fn()>::new();
+    /// slot.set_runner(current());
+    /// assert_eq!(slot.runner(), Some(current()));
+    /// slot.finish(1, false).unwrap().wakes.wake();
+    /// assert_eq!(slot.runner(), None);
+    /// ```
+    pub fn runner(&self) -> Option<ThreadId> {
+        match self.runner.load(Ordering::Relaxed) {
+            0 => None,
+            thread => Some(ThreadId(thread)),
+        }
+    }
+
+    /// Cancels a pending future. `Ok(None)` if it was cancelled before.
+    ///
+    /// # Errors
+    /// [`Refused`] if it is running or finished.
+    ///
+    /// ```
+    /// let slot = ropewalk::future::Slot::<&str, i32, fn()>::with_work("work");
+    /// let aftermath = slot.cancel().unwrap().expect("it was pending");
+    /// aftermath.wakes.wake();
+    /// assert_eq!(aftermath.leftover, Some("work"));
+    /// assert!(slot.cancel().unwrap().is_none());
+    /// ```
+    pub fn cancel(&self) -> Result<Option<Aftermath<W, C>>, Refused<()>> {
+        let mut inner = self.inner.lock();
+        match self.state() {
+            State::Pending => {
+                self.word.store(State::Cancelled.word(), Ordering::Release);
+                let leftover = inner.take_work();
+                Ok(Some(inner.dissolve(leftover, None)))
+            }
+            State::Cancelled | State::CancelledNotified => Ok(None),
+            State::Running | State::Finished => Err(self.refuse(())),
+        }
+    }
+
+    /// Stores the result; `failed` says of which kind it is.
+    ///
+    /// # Errors
+    /// [`Refused`], with the result, if it has one already or was cancelled.
+    ///
+    /// ```
+    /// let slot = ropewalk::future::Slot::<(), i32, fn()>::new();
+    /// slot.finish(1, false).unwrap().wakes.wake();
+    /// assert_eq!(slot.finish(2, false).unwrap_err().value, 2);
+    /// assert_eq!(slot.take(), Some(1));
+    /// ```
+    #[inline]
+    pub fn finish(&self, result: T, failed: bool) -> Result<Aftermath<W, C>, Refused<T>> {
+        let mut inner = self.inner.lock();
+        let word = self.word.load(Ordering::Relaxed);
+        if State::of(word).is_done() {
+            return Err(self.refuse(result));
+        }
+        let leftover = match std::mem::replace(&mut inner.content, Content::Result(result)) {
+            Content::Work(work) => Some(work),
+            Content::Nothing | Content::Result(_) => None,
+        };
+        let flags = (word & CLAIMED) | if failed { FAILED } else { 0 };
+        self.runner.store(0, Ordering::Relaxed);
+        self.word.store(State::Finished.word() | flags, Ordering::Release);
+        Ok(inner.dissolve(leftover, Some(failed)))
+    }
+
+    /// Adds a callback, or gives it back because the time to call it has come already.
+    ///
+    /// ```
+    /// let slot = ropewalk::future::Slot::<(), i32, &str>::new();
+    /// assert_eq!(slot.add_callback("early"), None);
+    /// let aftermath = slot.finish(1, false).unwrap();
+    /// aftermath.wakes.wake();
+    /// assert_eq!(aftermath.callbacks, ["early"]);
+    /// assert_eq!(slot.add_callback("late"), Some("late"));
+    /// ```
+    #[inline]
+    pub fn add_callback(&self, callback: C) -> Option<C> {
+        let mut inner = self.inner.lock();
+        if self.state().is_done() {
+            return Some(callback);
+        }
+        inner.audience().callbacks.push(callback);
+        None
+    }
+
+    /// Takes all callbacks out.
+    ///
+    /// ```
+    /// let slot = ropewalk::future::Slot::<(), i32, &str>::new();
+    /// slot.add_callback("call");
+    /// assert_eq!(slot.take_callbacks(), ["call"]);
+    /// assert!(slot.finish(1, false).unwrap().callbacks.is_empty());
+    /// ```
+    pub fn take_callbacks(&self) -> Vec<C> {
+        let mut inner = self.inner.lock();
+        inner.audience.as_mut().map(|audience| std::mem::take(&mut audience.callbacks)).unwrap_or_default()
+    }
+
+    /// Looks at the result, if there is one. `look` must not use this future.
+    ///
+    /// ```
+    /// let slot = ropewalk::future::Slot::<(), i32, fn()>::new();
+    /// assert!(slot.look(|result| result.is_none()));
+    /// slot.finish(1, false).unwrap().wakes.wake();
+    /// assert_eq!(slot.look(|result| result.copied()), Some(1));
+    /// ```
+    #[inline]
+    pub fn look<R>(&self, look: impl FnOnce(Option<&T>) -> R) -> R {
+        match &self.inner.lock().content {
+            Content::Result(result) => look(Some(result)),
+            Content::Nothing | Content::Work(_) => look(None),
+        }
+    }
+
+    /// Takes the result out.
+    ///
+    /// ```
+    /// let slot = ropewalk::future::Slot::<(), i32, fn()>::new();
+    /// slot.finish(1, false).unwrap().wakes.wake();
+    /// assert_eq!((slot.take(), slot.take()), (Some(1), None));
+    /// ```
+    pub fn take(&self) -> Option<T> {
+        let mut inner = self.inner.lock();
+        match std::mem::replace(&mut inner.content, Content::Nothing) {
+            Content::Result(result) => Some(result),
+            other => {
+                inner.content = other;
+                None
+            }
+        }
+    }
+
+    /// Waits until it is finished or cancelled. If it stands in a pool's line, `crew` are the pool's workers.
+    ///
+    /// # Errors
+    /// [`Halted`] if the wait was interrupted or would have closed a deadlock.
+    ///
+    /// ```
+    /// use ropewalk::{Deadline, Plain, future::{Slot, Waited}};
+    /// let slot = Slot::<(), i32, fn()>::new();
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| slot.finish(1, false).unwrap().wakes.wake());
+    ///     assert_eq!(slot.wait(None, &mut Plain, Deadline::NEVER).unwrap(), Waited::Done);
+    /// });
+    /// ```
+    #[inline]
+    pub fn wait<B: Block>(
+        &self,
+        crew: Option<&Crew>,
+        block: &mut B,
+        deadline: Deadline,
+    ) -> Result<Waited, Halted<B::Interrupt>> {
+        if self.state().is_done() {
+            return Ok(Waited::Done);
+        }
+        if deadline.is_now() {
+            return Ok(Waited::TimedOut);
+        }
+        self.wait_slow(crew, block, deadline)
+    }
+
+    #[cold]
+    fn wait_slow<B: Block>(
+        &self,
+        crew: Option<&Crew>,
+        block: &mut B,
+        deadline: Deadline,
+    ) -> Result<Waited, Halted<B::Interrupt>> {
+        let sleeper = Sleeper::new(None);
+        {
+            let mut inner = self.inner.lock();
+            if self.state().is_done() {
+                return Ok(Waited::Done);
+            }
+            inner.audience().sleepers.push_back(&sleeper);
+        }
+        let reason = match crew {
+            Some(crew) => Reason::task(self, &self.runner, crew),
+            None => Reason::owned(Kind::Future, self, &self.runner),
+        };
+        let rest = sleep(&sleeper, block, deadline, &reason, || false);
+        if !matches!(rest, Ok(Rest::Taken | Rest::Overtaken))
+            && let Some(audience) = &mut self.inner.lock().audience
+        {
+            audience.sleepers.remove(&sleeper);
+        }
+        match rest {
+            Err(halted) => Err(halted),
+            Ok(_) if self.state().is_done() => Ok(Waited::Done),
+            Ok(Rest::TimedOut) => Ok(Waited::TimedOut),
+            Ok(_) => Ok(Waited::Dismissed),
+        }
+    }
+
+    /// Sends every sleeping thread away: its wait ends as [`Waited::Dismissed`].
+    ///
+    /// ```
+    /// use ropewalk::{Deadline, Plain, future::{Slot, Waited}};
+    /// let slot = Slot::<(), i32, fn()>::new();
+    /// std::thread::scope(|scope| {
+    ///     let waiter = scope.spawn(|| slot.wait(None, &mut Plain, Deadline::NEVER).unwrap());
+    ///     while !waiter.is_finished() {
+    ///         slot.dismiss();
+    ///     }
+    ///     assert_eq!(waiter.join().unwrap(), Waited::Dismissed);
+    /// });
+    /// ```
+    pub fn dismiss(&self) {
+        let mut line = match &mut self.inner.lock().audience {
+            Some(audience) => std::mem::take(&mut audience.sleepers),
+            None => return,
+        };
+        while let Some(sleeper) = line.pop() {
+            sleeper.wake();
+        }
+    }
+
+    /// Asks to be told, under `key`, when this future is settled; a settled one reports at once.
+    ///
+    /// ```
+    /// use ropewalk::future::{Gathering, Slot, Until};
+    /// let gathering = std::sync::Arc::new(Gathering::new(Until::AllSettled));
+    /// let slot = Slot::<(), i32, fn()>::new();
+    /// slot.report_to(&gathering, 7);
+    /// assert!(gathering.take().is_empty());
+    /// slot.finish(1, false).unwrap().wakes.wake();
+    /// assert_eq!(gathering.take(), [7]);
+    /// ```
+    pub fn report_to(&self, gathering: &Arc<Gathering>, key: usize) {
+        gathering.expect();
+        let mut wakes = Line::default();
+        {
+            let mut inner = self.inner.lock();
+            let word = self.word.load(Ordering::Relaxed);
+            if State::of(word).is_settled() {
+                gathering.report(key, word & FAILED != 0, &mut wakes);
+            } else {
+                inner.audience().gatherings.push((Arc::clone(gathering), key));
+            }
+        }
+        Wakes(wakes).wake();
+    }
+
+    /// Takes back [`Slot::report_to`].
+    ///
+    /// ```
+    /// use ropewalk::future::{Gathering, Slot, Until};
+    /// let gathering = std::sync::Arc::new(Gathering::new(Until::AllSettled));
+    /// let slot = Slot::<(), i32, fn()>::new();
+    /// slot.report_to(&gathering, 7);
+    /// slot.forget(&gathering);
+    /// slot.finish(1, false).unwrap().wakes.wake();
+    /// assert!(gathering.take().is_empty());
+    /// ```
+    pub fn forget(&self, gathering: &Arc<Gathering>) {
+        if let Some(audience) = &mut self.inner.lock().audience {
+            audience.gatherings.retain(|(other, _)| !gathering.is(other));
+        }
+    }
+
+    /// Puts it in any state whatever, with any result: for hosts whose programs may write such things.
+    ///
+    /// Callbacks stay; a settled state is reported, and every sleeper looks again. The old result comes back.
+    ///
+    /// ```
+    /// use ropewalk::future::{Slot, State};
+    /// let slot = Slot::<(), i32, fn()>::new();
+    /// slot.finish(1, false).unwrap().wakes.wake();
+    /// assert_eq!(slot.overwrite(State::Pending, None, false), Some(1));
+    /// assert_eq!(slot.state(), State::Pending);
+    /// ```
+    pub fn overwrite(&self, state: State, result: Option<T>, failed: bool) -> Option<T> {
+        let mut inner = self.inner.lock();
+        let content = match result {
+            Some(result) => Content::Result(result),
+            None => Content::Nothing,
+        };
+        let old = std::mem::replace(&mut inner.content, content);
+        let failed = failed && state == State::Finished;
+        self.word.store(state.word() | if failed { FAILED } else { 0 }, Ordering::Release);
+        let mut wakes = Line::default();
+        let mut sleepers = Line::default();
+        if let Some(audience) = &mut inner.audience {
+            sleepers = std::mem::take(&mut audience.sleepers);
+            if state.is_settled() {
+                audience.report(failed, &mut wakes);
+            }
+        }
+        drop(inner);
+        while let Some(sleeper) = sleepers.pop() {
+            sleeper.wake();
+        }
+        Wakes(wakes).wake();
+        match old {
+            Content::Result(old) => Some(old),
+            Content::Nothing | Content::Work(_) => None,
+        }
+    }
+
+    /// Shows work, result and callbacks without taking them, if nobody uses the future at this very moment.
+    ///
+    /// ```
+    /// let slot = ropewalk::future::Slot::<&str, &str, &str>::with_work("work");
+    /// slot.add_callback("call");
+    /// let seen = std::cell::RefCell::new(Vec::new());
+    /// let note = |it: &&'static str| seen.borrow_mut().push(*it);
+    /// assert!(slot.try_for_each(note, note, note));
+    /// assert_eq!(*seen.borrow(), ["work", "call"]);
+    /// ```
+    pub fn try_for_each(
+        &self,
+        work: impl FnOnce(&W),
+        result: impl FnOnce(&T),
+        callback: impl FnMut(&C),
+    ) -> bool {
+        let Some(inner) = self.inner.try_lock() else { return false };
+        match &inner.content {
+            Content::Work(it) => work(it),
+            Content::Result(it) => result(it),
+            Content::Nothing => {}
+        }
+        if let Some(audience) = &inner.audience {
+            audience.callbacks.iter().for_each(callback);
+        }
+        true
+    }
+
+    /// Takes work, result and callbacks out, for the caller to drop; the state stays.
+    ///
+    /// ```
+    /// let slot = ropewalk::future::Slot::<&str, i32, &str>::with_work("work");
+    /// slot.add_callback("call");
+    /// assert_eq!(slot.clear(), (Some("work"), None, vec!["call"]));
+    /// ```
+    pub fn clear(&self) -> (Option<W>, Option<T>, Vec<C>) {
+        let mut inner = self.inner.lock();
+        let callbacks = inner
+            .audience
+            .as_mut()
+            .map(|audience| std::mem::take(&mut audience.callbacks))
+            .unwrap_or_default();
+        match std::mem::replace(&mut inner.content, Content::Nothing) {
+            Content::Work(work) => (Some(work), None, callbacks),
+            Content::Result(result) => (None, Some(result), callbacks),
+            Content::Nothing => (None, None, callbacks),
+        }
+    }
+
+    fn refuse<V>(&self, value: V) -> Refused<V> {
+        let word = self.word.load(Ordering::Relaxed);
+        Refused { state: State::of(word), claimed: word & CLAIMED != 0, value }
+    }
+}
+
+impl<W, T, C> Inner<W, T, C> {
+    fn take_work(&mut self) -> Option<W> {
+        match std::mem::replace(&mut self.content, Content::Nothing) {
+            Content::Work(work) => Some(work),
+            other => {
+                self.content = other;
+                None
+            }
+        }
+    }
+
+    fn audience(&mut self) -> &mut Audience<C> {
+        self.audience.get_or_insert_with(|| {
+            Box::new(Audience { sleepers: Line::default(), callbacks: Vec::new(), gatherings: Vec::new() })
+        })
+    }
+
+    /// The end: everybody goes. `settled` tells whether it failed, or `None` if gatherings must wait on.
+    #[inline]
+    fn dissolve(&mut self, leftover: Option<W>, settled: Option<bool>) -> Aftermath<W, C> {
+        let Some(audience) = &mut self.audience else {
+            return Aftermath { callbacks: Vec::new(), wakes: Wakes::default(), leftover };
+        };
+        let mut wakes = std::mem::take(&mut audience.sleepers);
+        let callbacks = std::mem::take(&mut audience.callbacks);
+        if let Some(failed) = settled {
+            audience.report(failed, &mut wakes);
+        }
+        if audience.gatherings.is_empty() {
+            self.audience = None;
+        }
+        Aftermath { callbacks, wakes: Wakes(wakes), leftover }
+    }
+}
+
+impl<C> Audience<C> {
+    fn report(&mut self, failed: bool, wakes: &mut Line) {
+        for (gathering, key) in self.gatherings.drain(..) {
+            gathering.report(key, failed, wakes);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Items from process to process, whoever of them is killed.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `queue` | byte records, first in, first out; bounded or not; with shutdown and a count of the unfinished |
+//! | `iter` | records one after the other, until the queue is shut down |
+//!
+//! What is shared lies in anonymous memory that goes from process to process as a descriptor. It has no name that
+//! could be left behind, and ends with the last process that has it, also when all are killed. A process that is
+//! killed at any instruction has done an operation or has not; nobody else hangs, and nothing is torn. What it had
+//! taken out for itself is gone with it, at most one record for each thread.
+//!
+//! These waits do not stand in the wait graph: the other end is in another process.
+
+mod iter;
+mod queue;
+
+pub use iter::Iter;
+pub use queue::Queue;
+pub use ropewalk_shm::ring::{Counts, DoneError, Fault, JoinError, PopError, PushError};
+pub use ropewalk_shm::segment::OpenError;

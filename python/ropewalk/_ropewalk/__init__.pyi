@@ -1,0 +1,384 @@
+"""The engine of ropewalk as Python classes.
+
+Use the modules of `ropewalk`, not this one: there each of these stands before the standard library's own class, and has
+its name, signature and docstring. What is told here is what the engine does. Times are in seconds; `None` means no end.
+"""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Final, final
+
+from typing_extensions import disjoint_base
+
+__all__ = [
+    "Admission",
+    "Barrier",
+    "BoundedSemaphore",
+    "Condition",
+    "Declared",
+    "Detour",
+    "Event",
+    "Future",
+    "Gathering",
+    "LifoQueue",
+    "PriorityQueue",
+    "Queue",
+    "Semaphore",
+    "Turn",
+    "WorkQueue",
+    "Worker",
+    "__version__",
+    "class_statement",
+    "deadlock_mode",
+    "graft",
+    "lock_order",
+    "make_locks",
+    "set_deadlock_mode",
+    "set_lock_order",
+    "thread_ended",
+    "told",
+    "waits",
+]
+
+__version__: Final[str]
+
+def graft(class_: type, original: type, /) -> None:
+    """Gives a class the methods of its engine bases that `original` has too, with the original's docstrings."""
+
+def make_locks(metaclass: type[type], lock: Any, rlock: Any) -> tuple[Any, Any]:
+    """What stands in for `threading.Lock` and `threading.RLock`, which are given; their types get `metaclass`."""
+
+def deadlock_mode() -> str:
+    """What is done about a certain deadlock: `"raise"`, `"report"` or `"off"`."""
+
+def set_deadlock_mode(mode: str) -> None:
+    """Changes it, for waits that begin from now on. Raises `ValueError` for anything else."""
+
+def lock_order() -> str:
+    """How the order of locks made now is looked at: by `"site"`, by `"instance"`, or `"off"`."""
+
+def set_lock_order(watching: str) -> None:
+    """Changes it, for locks made from now on. Raises `ValueError` for anything else."""
+
+def waits() -> tuple[
+    list[tuple[int, str, int, list[int], float, bool]],
+    dict[int, list[tuple[Any, ...]]],
+    dict[int, str],
+    dict[int, str],
+]:
+    """Every wait now (thread, what, its address, who could end it, seconds waited, timed or not), and what
+    `ropewalk.doctor` needs to tell about them.
+    """
+
+def thread_ended() -> None:
+    """A thread has ended that might have woken others."""
+
+def class_statement(
+    statement: Callable[..., Any], ours: type, meeting: Callable[..., type | None], /
+) -> Callable[..., Any]:
+    """`builtins.__build_class__` that lets classes of `ours` meet metaclasses that know nothing of them.
+
+    It calls `statement`, with the metaclass that `meeting(bases, metaclass)` gives where they meet.
+    """
+
+def told() -> None:
+    """A report that the engine had told in a thread of its own has ended."""
+
+@final
+class Declared:
+    """A wait outside the engine: for the end of `thread` (of number `ident`), or of all threads.
+
+    Raises `DeadlockError` if it would close a certain deadlock.
+    """
+
+    def __new__(cls, ident: int | None = None, thread: Any = None) -> Declared: ...
+    def close(self) -> None:
+        """The wait is over."""
+
+@final
+class Admission:
+    """Locks of any kind that the calling thread may take now. They count as held until `close`.
+
+    Raises `LockOrderError` if taking them could hang.
+    """
+
+    def __new__(cls, locks: list[Any], place: str) -> Admission: ...
+    @property
+    def locks(self) -> list[Any]:
+        """The locks, each once, in the order in which they must be taken."""
+    def close(self) -> None:
+        """The locks are released."""
+
+@disjoint_base
+class Condition:
+    """Threads that wait, over a lock of ours, until they are notified."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Condition: ...
+    def _stand_over(self, lock: Any) -> bool: ...
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Takes the lock, as its own `acquire` does."""
+    def __enter__(self) -> bool: ...
+    def release(self) -> None:
+        """Releases the lock. Raises `RuntimeError` if it is not locked, or not by this thread."""
+    def __exit__(
+        self, t: type[BaseException] | None, v: BaseException | None, tb: TracebackType | None
+    ) -> None: ...
+    def wait(self, timeout: float | None = None) -> bool:
+        """Releases the lock, waits until it is notified, at most `timeout`, and takes the lock; says whether it was.
+
+        Raises `RuntimeError` if this thread does not hold the lock, `DeadlockError` if nobody could ever notify it.
+        """
+    def notify(self, n: int = 1) -> None:
+        """Wakes at most `n` threads that wait. Raises `RuntimeError` if this thread does not hold the lock."""
+    def notify_all(self) -> None:
+        """Wakes every thread that waits. Raises `RuntimeError` if this thread does not hold the lock."""
+    def _is_owned(self) -> bool: ...
+    def _release_save(self) -> Any: ...
+    def _acquire_restore(self, state: Any) -> None: ...
+    def _at_fork_reinit(self) -> None: ...
+    def _under(self) -> Any: ...
+    def _waiting(self) -> int: ...
+
+@disjoint_base
+class Event:
+    """A flag that threads wait for."""
+
+    _flag: bool
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Event: ...
+    def __init__(self) -> None: ...
+    def is_set(self) -> bool:
+        """Whether the flag is set."""
+    def set(self) -> None:
+        """Sets the flag; every thread that waits for it goes on."""
+    def clear(self) -> None:
+        """Clears the flag."""
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until the flag is set, at most `timeout`; says whether it is set.
+
+        Raises `OverflowError` for more than `threading.TIMEOUT_MAX`, `DeadlockError` if nobody could ever set it.
+        """
+    def _at_fork_reinit(self) -> None: ...
+    def _retire(self) -> bool: ...
+
+@disjoint_base
+class Barrier:
+    """A place where a number of threads meet before any of them goes on."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Barrier: ...
+    def __init__(self, *_args: Any, **_kwargs: Any) -> None: ...
+    def _start(self, parties: Any) -> bool: ...
+    def _is_started(self) -> bool: ...
+    def wait(self, timeout: float | None = None) -> int:
+        """Waits for the others, at most `timeout` seconds; the number of this thread among them.
+
+        Raises `BrokenBarrierError` if they will not come, `DeadlockError` if nobody is left who could.
+        """
+    def abort(self) -> None:
+        """Breaks the barrier: who waits, and who comes before a `reset`, gets `BrokenBarrierError`."""
+    def reset(self) -> None:
+        """Makes it as new; who waits gets `BrokenBarrierError`."""
+    def _meeting(self) -> int: ...
+    def _waiting(self) -> int: ...
+    def _is_broken(self) -> bool: ...
+    def _retire(self) -> bool: ...
+
+@disjoint_base
+class Semaphore:
+    """A number of permits; who finds none waits for one."""
+
+    _value: int
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Semaphore: ...
+    def __init__(self, value: int = 1) -> None: ...
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        """Takes a permit; waits for one if `blocking`, at most `timeout`. Says whether it has one.
+
+        Raises `ValueError` for a timeout without `blocking`, `OverflowError` for more than `threading.TIMEOUT_MAX`.
+        """
+    def __enter__(self, blocking: bool = True, timeout: float | None = None) -> bool: ...
+    def release(self, n: int = 1) -> None:
+        """Gives back `n` permits.
+
+        Raises `ValueError` if `n` is less than one, or if more permits than a bounded semaphore has would be free.
+        """
+    def __exit__(
+        self, t: type[BaseException] | None, v: BaseException | None, tb: TracebackType | None
+    ) -> None: ...
+    def _at_fork_reinit(self) -> None: ...
+    def _retire(self) -> int: ...
+
+class BoundedSemaphore(Semaphore):
+    """A semaphore that never has more free permits than it began with."""
+
+    _initial_value: int
+
+@disjoint_base
+class Queue:
+    """Items from any thread to any thread, first in, first out."""
+
+    maxsize: int
+    is_shutdown: bool
+    unfinished_tasks: int
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Queue: ...
+    def __init__(self, maxsize: int = 0) -> None: ...
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Puts an item in; waits for room at most `timeout` if `block`.
+
+        Raises `Full` if there is no room by then, `ShutDown` after `shutdown()`, `ValueError` for a negative timeout.
+        """
+    def put_nowait(self, item: Any) -> None:
+        """Puts an item in if there is room now, else raises `Full`."""
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Takes an item out; waits for one at most `timeout` if `block`.
+
+        Raises `Empty` if there is none by then, `ShutDown` after `shutdown()` when nothing is left, `ValueError` for a
+        negative timeout.
+        """
+    def get_nowait(self) -> Any:
+        """Takes an item out if there is one now, else raises `Empty`."""
+    def task_done(self) -> None:
+        """Says that an item taken out has been dealt with. Raises `ValueError` if said too often."""
+    def join(self) -> None:
+        """Waits until every item put in has been dealt with."""
+    def shutdown(self, immediate: bool = False) -> None:
+        """Lets no more items in; `get` takes out what is left, or nothing if `immediate`."""
+    def qsize(self) -> int:
+        """Items inside now."""
+    def empty(self) -> bool:
+        """Whether nothing is inside now."""
+    def full(self) -> bool:
+        """Whether there is no room now."""
+    def _retire(self) -> tuple[list[Any], int, bool]: ...
+
+class LifoQueue(Queue):
+    """A queue whose last item in is the first out."""
+
+@disjoint_base
+class PriorityQueue(Queue):
+    """What a queue of the smallest first needs of the engine: who may touch its heap, and who waits."""
+
+    def _set_room(self, maxsize: int) -> None: ...
+    def _putting(self, block: bool, timeout: float | None) -> Turn: ...
+    def _getting(self, block: bool, timeout: float | None) -> Turn: ...
+    def _closing(self) -> Turn: ...
+    def _shut(self, immediate: bool) -> int: ...
+    def _wake_putters(self) -> None: ...
+
+@final
+class Turn:
+    """One put or get of a priority queue: inside the `with` block this thread owns the heap."""
+
+    def __enter__(self) -> tuple[list[Any] | None, list[Any]]: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, _value: BaseException | None, _traceback: TracebackType | None
+    ) -> None: ...
+
+@disjoint_base
+class Future:
+    """A result that is still to come. `NotImplemented` means: this one runs the original's algorithm."""
+
+    _state: str
+    _result: Any
+    _exception: Any
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Future: ...
+    def __init__(self) -> None: ...
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+    def running(self) -> bool:
+        """Whether it is being worked on."""
+    def done(self) -> bool:
+        """Whether it is finished or was cancelled."""
+    def _settled(self) -> bool: ...
+    def _failed(self) -> bool: ...
+    def _await(self, timeout: float | None, wanted: bool) -> Any: ...
+    def _start(self) -> Any: ...
+    def _finish(self, value: Any, failed: bool) -> Any: ...
+    def _cancel(self) -> Any: ...
+    def _listen(self, callback: Any) -> Any: ...
+    def _take_callbacks(self) -> list[Any]: ...
+    def _retire(self, condition: Any) -> None: ...
+
+@final
+class Detour:
+    """Given back instead of a result: exactly one of the three is there."""
+
+    @property
+    def error(self) -> Any:
+        """The exception to raise."""
+    @property
+    def call(self) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None:
+        """The task to do: function, arguments, keywords."""
+    @property
+    def timeout(self) -> float | None:
+        """Seconds left to wait as the original does; `None` for no end."""
+
+@final
+class Gathering:
+    """Waiting for many futures: the first, the first failure, or all."""
+
+    def __new__(cls, until: str) -> Gathering: ...
+    def watch(self, futures: list[Future]) -> None:
+        """Waits for these too. They are not kept alive; `take` names each by its `id()`."""
+    def forget(self, futures: list[Future]) -> None:
+        """Waits no longer for these."""
+    def wait(self, timeout: float | None) -> bool:
+        """Waits at most `timeout`; whether what was waited for has come."""
+    def take(self) -> list[int]:
+        """The `id()`s of those that have settled since the last call, in their order."""
+
+@disjoint_base
+class WorkQueue:
+    """The tasks of one executor in line, and how many workers it has."""
+
+    crew_limit: int
+    def __new__(
+        cls, future_class: type[Future], max_workers: int, max_pending: int | None, help: int
+    ) -> WorkQueue: ...
+    def inject(
+        self, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> Any:
+        """A future for this call, in line; `None` if the executor has to look first."""
+    def push(self, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """As `inject`, also if it is short of workers, or full and the caller is one of its own workers."""
+    def put_item(self, item: Any) -> None:
+        """Puts anything in line that has a `run()`."""
+    def take(self) -> Any:
+        """Takes the first in line out: a future and its call, or what was put there; `None` if there is nothing."""
+    def wait_room(self, timeout: float | None = None) -> bool:
+        """Waits at most `timeout` for room; `False` if there is none by then."""
+    def worker(self) -> Worker:
+        """What a worker thread iterates over."""
+    def close(self) -> None:
+        """Takes no more calls."""
+    def summon(self) -> None:
+        """Workers that find nothing in line look whether they should stop."""
+    def dismiss(self) -> None:
+        """Workers go back to the line."""
+    def is_short_of_workers(self) -> bool:
+        """Whether one more worker is needed, and allowed."""
+    def hire(self) -> None:
+        """Counts one more worker."""
+    def leave(self) -> None:
+        """Counts one worker less."""
+    def quit(self) -> None:
+        """The calling worker goes before its time, and another may be hired."""
+    @property
+    def idle(self) -> int:
+        """Idle workers that no task in line is waiting for."""
+    def reset(self) -> None:
+        """In the child of a fork: no workers, nothing in line."""
+    def qsize(self) -> int:
+        """Tasks in line."""
+    def empty(self) -> bool:
+        """Whether nothing is in line."""
+
+@final
+class Worker:
+    """The calls for one worker thread, one after the other. It stores what each did before it asks for the next."""
+
+    def __iter__(self) -> Worker: ...
+    def __next__(self) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]: ...
+    result: Any
+    exception: Any
+    @property
+    def orphaned(self) -> bool:
+        """Whether this thread was carried into a child process by fork: it works for nobody there."""

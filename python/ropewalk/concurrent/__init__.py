@@ -1,0 +1,1 @@
+"""The package :mod:`concurrent`, on the engine."""

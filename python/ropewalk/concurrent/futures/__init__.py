@@ -1,0 +1,59 @@
+"""The names of :mod:`concurrent.futures`, on the engine.
+
+``Future``, ``ThreadPoolExecutor``, ``wait`` and ``as_completed`` are ropewalk's; everything else is the original's.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures as _original
+from concurrent.futures import (
+    ALL_COMPLETED,
+    FIRST_COMPLETED,
+    FIRST_EXCEPTION,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    InvalidStateError,
+    TimeoutError,
+)
+from typing import TYPE_CHECKING, Any
+
+from ropewalk.concurrent.futures.future import Future
+from ropewalk.concurrent.futures.thread_pool import ThreadPoolExecutor
+from ropewalk.concurrent.futures.waiting import as_completed, wait
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
+__all__ = [
+    "ALL_COMPLETED",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+    "BrokenExecutor",
+    "CancelledError",
+    "Executor",
+    "Future",
+    "InvalidStateError",
+    "ProcessPoolExecutor",
+    "ThreadPoolExecutor",
+    "TimeoutError",
+    "as_completed",
+    "wait",
+]
+
+#: What install() puts into the real modules, as one set: module -> attribute -> object.
+PATCHES: dict[str, dict[str, Any]] = {
+    "concurrent.futures": {
+        "Future": Future,
+        "ThreadPoolExecutor": ThreadPoolExecutor,
+        "as_completed": as_completed,
+        "wait": wait,
+    },
+    "concurrent.futures._base": {"Future": Future, "as_completed": as_completed, "wait": wait},
+    "concurrent.futures.thread": {"ThreadPoolExecutor": ThreadPoolExecutor},
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Everything else is the original's."""
+    return getattr(_original, name)

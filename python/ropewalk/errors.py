@@ -1,0 +1,56 @@
+"""What ropewalk raises beyond the original's exceptions."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ropewalk.doctor.scene import Wait
+
+__all__ = ["DeadlockError", "LockOrderError", "RopewalkError", "UnsupportedInterpreter"]
+
+
+class RopewalkError(RuntimeError):
+    """Base of the errors that only ropewalk raises."""
+
+
+class UnsupportedInterpreter(RopewalkError):
+    """This interpreter cannot run the engine; the message says why and what to do."""
+
+
+class DeadlockError(RopewalkError):
+    """This wait could never have ended: the threads that could end it wait for this one.
+
+    Raised in the thread whose wait closes the circle, only if nothing could break it: no timeout and no plain
+    ``Lock``, which any thread may release, is in it.  The message draws it.  Let the exception release what this
+    thread holds, and the others go on.
+    """
+
+    #: What the engine has taken down; drawn when it is asked for.
+    _scene: Any = None
+    _drawn: str | None = None
+
+    @property
+    def waits(self) -> list[Wait]:
+        """The waits of the circle, beginning with the one that would have closed it."""
+        from ropewalk.doctor.scene import look
+
+        return look(self._scene) if self._scene is not None else []
+
+    def __str__(self) -> str:
+        if self._scene is None:
+            return super().__str__()
+        if self._drawn is None:
+            from ropewalk.doctor import drawing
+
+            waits = self.waits
+            self._drawn = drawing.circle("certain", waits, raised=waits[0].thread)
+        return self._drawn
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self),)
+
+
+class LockOrderError(RopewalkError):
+    """``ropewalk.ordered`` was asked for a lock that comes before one that this thread holds."""

@@ -1,0 +1,74 @@
+"""Put ropewalk's objects in the place of the standard library's, and take them out again.
+
+The real modules stay: only attributes change, all of a set together.  A module that is not imported yet is patched when
+it is (``lazy``); a module that a framework has made cooperative is left alone (``guests``).
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ropewalk.errors import UnsupportedInterpreter
+from ropewalk.installer import guests, lazy, patch
+
+__all__ = ["install", "installed", "uninstall"]
+
+
+def install(*, locks: bool = True) -> bool:
+    """Makes this interpreter's ``threading``, ``queue`` and ``concurrent.futures`` run on the engine.
+
+    Objects made before stay valid.  Calling it again is harmless.
+
+    :param locks: also replace ``Lock``, ``RLock`` and ``Condition``; without them waits for locks are invisible to the
+        deadlock reports.
+    :returns: whether ropewalk is installed now.  ``False``, with a ``RuntimeWarning`` that says why, in a
+        subinterpreter and after gevent's or eventlet's monkey patching of threads.
+    :raises UnsupportedInterpreter: on a free-threaded build.
+    """
+    if not getattr(sys, "_is_gil_enabled", lambda: True)() or "t" in getattr(sys, "abiflags", ""):
+        raise UnsupportedInterpreter(
+            "ropewalk does not run on free-threaded builds of Python yet: use the build with the GIL "
+            f"(python{sys.version_info[0]}.{sys.version_info[1]}, without the t)"
+        )
+    if _in_subinterpreter():
+        _say(
+            "a subinterpreter keeps the standard library's threading: ropewalk serves the main interpreter only"
+        )
+        return False
+    framework = guests.who_patched()
+    if framework:
+        _say(f"{framework} has patched threading already: ropewalk leaves it, so that no wait blocks the hub")
+        return False
+    patch.activate(locks=locks)
+    guests.watch(uninstall)
+    lazy.start(patch.apply)
+    return True
+
+
+def uninstall() -> None:
+    """Gives the standard modules their own objects back. Objects made meanwhile stay valid."""
+    lazy.stop()
+    patch.deactivate()
+
+
+def installed() -> bool:
+    """Whether the standard modules hold ropewalk's objects now."""
+    return patch.is_active()
+
+
+def _say(message: str) -> None:
+    import warnings
+
+    warnings.warn(f"ropewalk is not installed: {message}", RuntimeWarning, stacklevel=3)
+
+
+def _in_subinterpreter() -> bool:
+    for name in ("_interpreters", "_xxsubinterpreters"):
+        try:
+            interpreters = __import__(name)
+        except ImportError:
+            continue
+        current, main = interpreters.get_current(), interpreters.get_main()
+        # 3.13 gives tuples of id and owner.
+        return bool(current != main)
+    return False

@@ -1,0 +1,16 @@
+"""CPython's own test suites, run on stock and on ropewalk, and compared case by case.
+
+    python -m tests.parity --quick           the suites of what ropewalk replaces
+    python -m tests.parity --full            those, and the ones it must not harm
+
+The files, in the order in which a run goes through them:
+
+    suites      which suites there are, their bars, and where this Python's copy of each is
+    worker      one process: loads a suite, runs it, writes a line as each case starts and ends
+    watch       starts workers, ends the ones that hang, goes on behind the ones that crash
+    stock       the outcomes on stock, kept between runs
+    expected    expected_failures.toml: the failures that have a reason
+    probe       what of the standard library is ropewalk's in the Python under test
+    verdict     what stock passes and ropewalk does not; flaky, listed, new
+    report      the table
+"""
