@@ -1,0 +1,21 @@
+"""The names of :mod:`multiprocessing`, on the engine.
+
+A module here stands for the one of the same name there: it defines what is ropewalk's, and lists in its ``PATCHES``
+what ``install()`` puts into the original. Everything else is the original's.
+"""
+
+from __future__ import annotations
+
+import multiprocessing as _original
+from typing import Any
+
+from ropewalk.multiprocessing.context import DEFAULT
+
+__all__ = list(_original.__all__)
+
+
+def __getattr__(name: str) -> Any:
+    """A method of the default context of ours, or what the original has."""
+    if name in __all__ and hasattr(DEFAULT, name):
+        return getattr(DEFAULT, name)
+    return getattr(_original, name)
