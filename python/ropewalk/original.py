@@ -24,7 +24,15 @@ from typing import Any, cast
 
 from ropewalk import _ropewalk
 
-__all__ = ["Inside", "OneOfBoth", "await_opening", "become_original", "rebound", "runs_original"]
+__all__ = [
+    "Inside",
+    "OneOfBoth",
+    "await_opening",
+    "become_original",
+    "open_up_once",
+    "rebound",
+    "runs_original",
+]
 
 _RUNS_ORIGINAL = "__runs_original__"
 

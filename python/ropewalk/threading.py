@@ -12,7 +12,7 @@ from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.locks import Condition, Lock, RLock
-from ropewalk.original import Inside, OneOfBoth, become_original, rebound, runs_original
+from ropewalk.original import Inside, OneOfBoth, become_original, open_up_once, rebound, runs_original
 
 __all__ = list(_original.__all__)
 
@@ -72,39 +72,32 @@ class BoundedSemaphore(_ropewalk.BoundedSemaphore, Semaphore, _original.BoundedS
 
 def _open_barrier(barrier: Any) -> None:
     if not barrier._is_started():
-        return  # open already, or a subclass has put nothing inside
-    # Two threads may come here: what the first has put inside stays.
-    inside = {"_cond": Condition(Lock()), "_state": 0, "_count": 0}
-    for name, value in {**inside, "_parties": barrier._meeting(), "_action": None}.items():
-        barrier.__dict__.setdefault(name, value)
+        return  # a subclass has put nothing inside
+    condition = Condition(Lock())
+    inside = barrier.__dict__
+    inside["_parties"] = barrier._meeting()
+    inside["_action"] = None
     become_original(barrier)
-    if barrier._retire():
-        barrier.__dict__["_state"] = -2
+    inside["_state"] = -2 if barrier._retire() else 0
+    inside["_count"] = 0
+    inside["_cond"] = condition
 
 
-class _InPlainSight:
+class _InPlainSight(Inside):
     """A private attribute of the original that anybody may read; whoever changes it gets the original."""
 
     def __init__(self, look: Callable[[Any], Any]) -> None:
+        super().__init__(_open_barrier)
         self.look = look
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
     def __get__(self, barrier: Any, owner: type) -> Any:
-        if barrier is None:
-            raise AttributeError(f"type object {owner.__name__!r} has no attribute {self.name!r}")
-        if self.name not in barrier.__dict__ and barrier._is_started():
+        if barrier is not None and self.name not in barrier.__dict__ and barrier._is_started():
             return self.look(barrier)
-        try:
-            return barrier.__dict__[self.name]
-        except KeyError:
-            message = f"{type(barrier).__name__!r} object has no attribute {self.name!r}"
-            raise AttributeError(message) from None
+        return super().__get__(barrier, owner)
 
     def __set__(self, barrier: Any, value: Any) -> None:
         if not runs_original(barrier):
-            _open_barrier(barrier)
+            open_up_once(barrier, self.open_up)
         barrier.__dict__[self.name] = value
 
 
@@ -133,7 +126,7 @@ class Barrier(_ropewalk.Barrier, _original.Barrier, metaclass=OneOfBoth):
             self._timeout = timeout
             return
         if not runs_original(self):
-            _open_barrier(self)
+            open_up_once(self, _open_barrier)
             if not runs_original(self):
                 become_original(self)
         _init_barrier(self, parties, action, timeout)

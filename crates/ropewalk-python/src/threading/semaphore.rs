@@ -8,28 +8,23 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyTuple};
 use ropewalk::sync::Semaphore;
 use ropewalk::{Deadline, Halted};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 #[pyclass(name = "Semaphore", module = "ropewalk._ropewalk", subclass, frozen)]
 pub(crate) struct PySemaphore {
     permits: Semaphore,
     /// The most free permits; only a `BoundedSemaphore` has fewer than can be counted.
     bound: AtomicU64,
-    /// This object runs the original's algorithm.
-    retired: AtomicBool,
 }
 
 impl PySemaphore {
     fn empty() -> PySemaphore {
-        PySemaphore {
-            permits: Semaphore::new(1),
-            bound: AtomicU64::new(Semaphore::MAX),
-            retired: AtomicBool::new(false),
-        }
+        PySemaphore { permits: Semaphore::new(1), bound: AtomicU64::new(Semaphore::MAX) }
     }
 
+    /// Whether this object runs the original's algorithm.
     fn is_retired(&self) -> bool {
-        self.retired.load(Ordering::Relaxed)
+        self.permits.is_retired()
     }
 
     fn start(&self, value: i64) -> PyResult<()> {
@@ -142,7 +137,6 @@ impl PySemaphore {
 
     /// The original's algorithm takes over: who waits here waits there. Gives the free permits.
     fn _retire(&self) -> u64 {
-        self.retired.store(true, Ordering::Relaxed);
         self.permits.retire()
     }
 }

@@ -299,6 +299,18 @@ impl Semaphore {
         self.word.swap(0, Ordering::Acquire) / PERMIT
     }
 
+    /// Whether it was retired.
+    ///
+    /// ```
+    /// let permits = ropewalk::sync::Semaphore::new(1);
+    /// permits.retire();
+    /// assert!(permits.is_retired());
+    /// ```
+    #[inline]
+    pub fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
+    }
+
     /// Sets the free permits and forgets who waits: for the child of a fork.
     ///
     /// ```
