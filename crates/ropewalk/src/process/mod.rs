@@ -18,5 +18,7 @@ mod queue;
 pub use iter::Iter;
 pub use queue::Queue;
 pub use ropewalk_os::identity::Identity;
-pub use ropewalk_shm::ring::{Counts, DoneError, Fault, JoinError, Loan, Options, PopError, PushError};
+pub use ropewalk_shm::ring::{
+    Blocks, Counts, DoneError, Fault, JoinError, Loan, Options, PopError, PushError,
+};
 pub use ropewalk_shm::segment::OpenError;
