@@ -20,6 +20,9 @@ MODULES = {
     "queue": "ropewalk.queue",
     "concurrent.futures": "ropewalk.concurrent.futures",
     "multiprocessing.synchronize": "ropewalk.multiprocessing.synchronize",
+    "multiprocessing.popen_fork": "ropewalk.multiprocessing.popen_fork",
+    "multiprocessing.popen_spawn_posix": "ropewalk.multiprocessing.popen_spawn_posix",
+    "multiprocessing.popen_forkserver": "ropewalk.multiprocessing.popen_forkserver",
 }
 
 _LOCKS = frozenset({"Lock", "RLock", "Condition"})
