@@ -30,7 +30,9 @@ __all__ = [
     "__version__",
     "class_statement",
     "deadlock_mode",
+    "dumps",
     "graft",
+    "loads",
     "lock_order",
     "make_locks",
     "set_deadlock_mode",
@@ -44,6 +46,15 @@ __version__: Final[str]
 
 def graft(class_: type, original: type, /) -> None:
     """Gives a class the methods of its engine bases that `original` has too, with the original's docstrings."""
+
+def dumps(object: Any, /) -> bytes:
+    """The bytes of an object, as queues send it. Raises what pickling it raises."""
+
+def loads(message: bytes, /) -> Any:
+    """The object that `dumps` has written.
+
+    Raises `pickle.UnpicklingError` for bytes that are no message, and what its constructors raise.
+    """
 
 def make_locks(metaclass: type[type], lock: Any, rlock: Any) -> tuple[Any, Any]:
     """What stands in for `threading.Lock` and `threading.RLock`, which are given; their types get `metaclass`."""
