@@ -11,8 +11,9 @@ import random
 import subprocess
 import sys
 import threading
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict
 from multiprocessing.reduction import ForkingPickler
+from typing import NamedTuple
 
 import pytest
 from ropewalk._ropewalk import dumps, loads
@@ -32,7 +33,10 @@ class Plain:
         return type(self) is type(other) and self.value == other.value
 
 
-Point = namedtuple("Point", "x y")
+class Point(NamedTuple):
+    x: int
+    y: int
+
 
 BUILTINS = [
     None,

@@ -47,7 +47,7 @@ const LADDERS: [(&str, Ladder); 3] = [
             &["codec"],
             &["threading"],
             &["queue"],
-            &["futures"],
+            &["futures", "multiprocessing"],
         ],
     ),
 ];

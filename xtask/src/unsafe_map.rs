@@ -17,6 +17,10 @@ const ALLOWED: &[(&str, &str)] = &[
         "a pool's future made without going through its class's call",
     ),
     (
+        "crates/ropewalk-python/src/codec/buffer.rs",
+        "buffers lent and borrowed through the interpreter's protocol",
+    ),
+    (
         "crates/ropewalk-python/src/codec/decode.rs",
         "new containers filled in place, as the interpreter's own readers do",
     ),
@@ -37,6 +41,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("crates/ropewalk-os/src/robust.rs", "robust mutexes: std's has no way to survive its owner"),
     ("crates/ropewalk-os/src/shared_futex.rs", "futex between processes, with requeue: std has neither"),
     ("crates/ropewalk-os/src/thread.rs", "pthread_self: std's ThreadId is not the number that Python shows"),
+    ("crates/ropewalk-python/src/multiprocessing/descriptor.rs", "descriptors come from Python as numbers"),
     (
         "crates/ropewalk-python/src/threading/acquire.rs",
         "arguments as the interpreter passes them to raw types",

@@ -14,6 +14,7 @@
 //! | `threading/` | what `threading` offers |
 //! | `queue/` | what `queue` offers |
 //! | `futures/` | what `concurrent.futures` offers |
+//! | `multiprocessing/` | what `multiprocessing` offers |
 #![allow(missing_docs, reason = "names are documented where Python sees them, in the stubs")]
 
 mod arguments;
@@ -24,6 +25,7 @@ mod doctor;
 mod error;
 mod futures;
 mod graft;
+mod multiprocessing;
 mod once;
 mod original;
 mod queue;
@@ -42,5 +44,6 @@ fn _ropewalk(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(build_class::class_statement, module)?)?;
     threading::register(module)?;
     queue::register(module)?;
-    futures::register(module)
+    futures::register(module)?;
+    multiprocessing::register(module)
 }

@@ -19,6 +19,7 @@ MODULES = {
     "threading": "ropewalk.threading",
     "queue": "ropewalk.queue",
     "concurrent.futures": "ropewalk.concurrent.futures",
+    "multiprocessing.queues": "ropewalk.multiprocessing.queues",
 }
 
 _LOCKS = frozenset({"Lock", "RLock", "Condition"})

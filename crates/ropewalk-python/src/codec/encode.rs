@@ -12,9 +12,9 @@
 //! 3. An object is read as what its exact type says that it is.
 #![allow(unsafe_code)]
 
+use super::buffer::Part;
 use super::format::{self as f, write_number};
 use super::memo::Memo;
-use super::scratch::Part;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use std::ptr::addr_of_mut;

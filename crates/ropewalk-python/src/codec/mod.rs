@@ -7,12 +7,14 @@
 //! | `memo` | what a message has in it already |
 //! | `keys` | short names, found again |
 //! | `pickler` | everything else: pickle protocol 5, buffers beside the message |
+//! | `buffer` | memory beside a message |
 //! | `scratch` | a message on its way, and each thread's memory for one |
 //!
 //! Most messages are a few exact builtins; written and read by this module they cost a third of what a pickle costs.
 //! The first byte says how the rest is written, and nothing is unpickled that does not say so. Encoding runs code of the
 //! program (reducers), decoding too (constructors): never under a lock, always in the caller's own frame.
 
+mod buffer;
 mod decode;
 mod encode;
 mod format;
@@ -22,6 +24,8 @@ mod pickler;
 mod scratch;
 
 use crate::once::imported;
+pub(crate) use buffer::Part;
+use buffer::PyLoan;
 use decode::{Decoder, Failed};
 use encode::Encoder;
 use pyo3::prelude::*;
@@ -31,6 +35,8 @@ pub(crate) use scratch::Message;
 
 /// No buffer goes beside the message.
 pub(crate) const ALL_INSIDE: usize = usize::MAX;
+/// From so many bytes on it is worth a buffer its own place.
+pub(crate) const LARGE: usize = 32 << 10;
 
 /// Writes the object into an empty message. `bytes` and buffers of at least `large` bytes go beside it.
 ///
@@ -38,7 +44,7 @@ pub(crate) const ALL_INSIDE: usize = usize::MAX;
 /// What the pickler and the object's reducers raise; the message is empty then.
 #[inline]
 pub(crate) fn encode(object: &Bound<'_, PyAny>, message: &mut Message, large: usize) -> PyResult<()> {
-    let Message { bytes, parts, memo } = message;
+    let Message { bytes, parts, memo, .. } = message;
     if Encoder::new(bytes, memo, parts, large).message(object).is_ok() {
         return Ok(());
     }
@@ -51,11 +57,7 @@ pub(crate) fn encode(object: &Bound<'_, PyAny>, message: &mut Message, large: us
 /// # Errors
 /// `pickle.UnpicklingError` for bytes that are no message, and what constructors raise.
 #[inline]
-pub(crate) fn decode<'py>(
-    py: Python<'py>,
-    bytes: &[u8],
-    buffers: &[Bound<'py, PyAny>],
-) -> PyResult<Bound<'py, PyAny>> {
+fn decode<'py>(py: Python<'py>, bytes: &[u8], buffers: &[Bound<'py, PyAny>]) -> PyResult<Bound<'py, PyAny>> {
     match bytes.split_first() {
         Some((&format::COMPACT, rest)) => {
             Decoder::new(py, rest, buffers).message().map_err(|failed| match failed {
@@ -68,6 +70,20 @@ pub(crate) fn decode<'py>(
         Some(_) => Err(corrupt(py, "it does not begin as one")),
         None => Err(corrupt(py, "it is empty")),
     }
+}
+
+/// The object of a message that has come, with its loans.
+///
+/// # Errors
+/// As [`decode`].
+#[inline]
+pub(crate) fn decode_message<'py>(py: Python<'py>, message: &mut Message) -> PyResult<Bound<'py, PyAny>> {
+    if message.loans.is_empty() {
+        return decode(py, &message.bytes, &[]);
+    }
+    let loans = message.loans.drain(..).map(|loan| Ok(Bound::new(py, PyLoan::new(loan))?.into_any()));
+    let loans = loans.collect::<PyResult<Vec<_>>>()?;
+    decode(py, &message.bytes, &loans)
 }
 
 static UNPICKLING_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();

@@ -4,8 +4,9 @@
 //! have registered by then. Making a `ForkingPickler` for each message, as the original does, costs more than most
 //! messages. A pickler in use is out of the store: a reducer that encodes something itself gets another one.
 
+use super::buffer::Part;
 use super::format;
-use super::scratch::{Message, Part};
+use super::scratch::Message;
 use crate::once::{imported, intern};
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;

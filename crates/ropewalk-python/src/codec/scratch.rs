@@ -4,40 +4,18 @@
 //! and does the same finds none and makes one for itself: so the codec may be entered again at any point, and a forked
 //! child has what its one thread had.
 
+use super::buffer::Part;
 use super::memo::Memo;
-use pyo3::buffer::PyUntypedBuffer;
-use pyo3::exceptions::PyBufferError;
-use pyo3::prelude::*;
+use ropewalk::process::Loan;
 use std::cell::Cell;
-
-/// Memory beside the message that an object lends: it is not copied when it is encoded.
-pub(crate) struct Part(PyUntypedBuffer);
-
-impl Part {
-    /// Memory of anything that lends it in one piece.
-    ///
-    /// # Errors
-    /// `BufferError`, and what the object says.
-    pub(super) fn of(lender: &Bound<'_, PyAny>) -> PyResult<Part> {
-        let buffer = PyUntypedBuffer::get(lender)?;
-        if buffer.is_c_contiguous() || buffer.is_fortran_contiguous() {
-            Ok(Part(buffer))
-        } else {
-            Err(PyBufferError::new_err("the buffer is not contiguous"))
-        }
-    }
-
-    /// Bytes of it.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len_bytes()
-    }
-}
 
 /// An encoded object: bytes, and buffers beside them in their order.
 #[derive(Default)]
 pub(crate) struct Message {
     pub(crate) bytes: Vec<u8>,
     pub(crate) parts: Vec<Part>,
+    /// Buffers that have come with it.
+    pub(crate) loans: Vec<Loan>,
     pub(super) memo: Memo,
 }
 
@@ -65,6 +43,7 @@ impl Message {
     #[inline]
     pub(super) fn clear(&mut self) {
         self.parts.clear();
+        self.loans.clear();
         self.bytes.clear();
         self.bytes.shrink_to(KEPT);
     }
