@@ -117,14 +117,16 @@ impl Channel {
     pub(super) fn shut_down(&self, py: Python<'_>, immediate: bool) -> PyResult<()> {
         let queue = self.queue()?;
         queue.shutdown().map_err(error::process_fault)?;
-        while immediate {
+        if !immediate {
+            return Ok(());
+        }
+        loop {
             match queue.pop(&mut Attached(py), Deadline::NOW) {
                 Ok(_) => drop(queue.task_done()), // of those that others have dealt with already, there are enough
                 Err(PopError::Interrupted(error)) => return Err(error),
-                Err(_) => break,
+                Err(_) => return Ok(()),
             }
         }
-        Ok(())
     }
 
     /// Objects inside now.
