@@ -22,6 +22,7 @@ __all__ = [
     "Gathering",
     "JoinableProcessQueue",
     "LifoQueue",
+    "Memory",
     "PriorityQueue",
     "ProcessQueue",
     "Queue",
@@ -31,13 +32,18 @@ __all__ = [
     "WorkQueue",
     "Worker",
     "__version__",
+    "begin_sem_lock",
     "class_statement",
     "deadlock_mode",
     "dumps",
+    "forget_locks",
     "graft",
     "loads",
     "lock_order",
     "make_locks",
+    "make_sem_lock",
+    "open_sem_lock",
+    "place_of_sem_lock",
     "set_deadlock_mode",
     "set_lock_order",
     "thread_ended",
@@ -458,3 +464,75 @@ class SimpleProcessQueue:
         """This process puts nothing in and takes nothing out any more. What is inside stays for the others."""
     @property
     def _closed(self) -> bool: ...
+
+@final
+class Memory:
+    """The memory of many small objects that processes share."""
+
+    @staticmethod
+    def receive(fd: int, /) -> Memory:
+        """The memory behind a descriptor that another process has sent, which is this object's from now on.
+
+        Raises `OSError` if it is no such memory, or one of another version or pid namespace.
+        """
+    @property
+    def id(self) -> int:
+        """A number that no other memory has while this one is there."""
+    def fileno(self) -> int:
+        """Its descriptor."""
+
+def make_sem_lock(original: type) -> type:
+    """The type of locks and semaphores between processes, in the image of `_multiprocessing.SemLock`."""
+
+def begin_sem_lock(object: Any, kind: int, value: int, maxvalue: int, owned: bool) -> None:
+    """Makes a new object of that type a lock or a semaphore. If `owned`, a lock that knows which process has it.
+
+    Raises `ValueError` for an unknown kind, `OSError` for a value that cannot be counted, or without memory.
+    """
+
+def open_sem_lock(object: Any, memory: Memory, number: int, kind: int, maxvalue: int, owned: bool) -> None:
+    """Makes a new object of that type the one of this number in memory. Raises `OSError` if there is none."""
+
+def place_of_sem_lock(object: Any) -> tuple[Memory, int, int, int, bool]:
+    """What `open_sem_lock` takes for the same object in another process."""
+
+def forget_locks() -> None:
+    """This process has begun as another's child: it holds none of the locks that its parent held."""
+
+def lifeline_lease() -> int:
+    """A descriptor for one child, to hold on to: it is told by it when this process ends, however that happens.
+
+    :raises OSError: without a descriptor to spare, or without ``/proc``.
+    """
+
+def lifeline_another(line: int, /) -> int:
+    """Another descriptor of the same line, to hold on to in another way.
+
+    :raises OSError: as :func:`lifeline_lease`.
+    """
+
+def lifeline_hold(line: int, grace: float, /) -> None:
+    """This process is killed when the one that leased ``line`` ends.
+
+    :param grace: seconds from the end of the one to that of the other; 0 for at once.
+    :raises OSError: ``line`` is no such descriptor, or the system has no such signals.
+    :raises ValueError: for a grace below 0.
+    """
+
+def lifeline_let_go(line: int, /) -> None:
+    """Who holds on to ``line`` will live on.
+
+    :raises OSError: ``line`` is no such descriptor.
+    """
+
+def lifeline_hold_again(line: int, /) -> None:
+    """Takes back :func:`lifeline_let_go`.
+
+    :raises OSError: ``line`` is no such descriptor.
+    """
+
+def end_with(pid: int, /) -> None:
+    """This process is killed when the process ``pid`` ends: by a thread that waits for it.
+
+    :raises OSError: there is no such process, or no thread can be had.
+    """

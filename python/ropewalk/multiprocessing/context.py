@@ -19,6 +19,10 @@ HOMES: dict[str, str] = {
     "JoinableQueue": "ropewalk.multiprocessing.queues",
     "Queue": "ropewalk.multiprocessing.queues",
     "SimpleQueue": "ropewalk.multiprocessing.queues",
+    "BoundedSemaphore": "ropewalk.multiprocessing.synchronize",
+    "Lock": "ropewalk.multiprocessing.synchronize",
+    "RLock": "ropewalk.multiprocessing.synchronize",
+    "Semaphore": "ropewalk.multiprocessing.synchronize",
 }
 
 

@@ -6,16 +6,22 @@
 //! | `descriptor` | a descriptor that Python code hands over |
 //! | `queue` | `Queue` and `JoinableQueue` |
 //! | `simple_queue` | `SimpleQueue` |
+//! | `lifeline` | children that end with the process that started them |
+//! | `synchronize/` | what `multiprocessing.synchronize` offers |
 
 mod channel;
 mod descriptor;
+mod lifeline;
 mod queue;
 mod simple_queue;
+mod synchronize;
 
 use pyo3::prelude::*;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<queue::PyProcessQueue>()?;
     module.add_class::<queue::PyJoinableProcessQueue>()?;
-    module.add_class::<simple_queue::PySimpleProcessQueue>()
+    module.add_class::<simple_queue::PySimpleProcessQueue>()?;
+    lifeline::register(module)?;
+    synchronize::register(module)
 }
