@@ -39,6 +39,14 @@ __all__ = [
     "forget_locks",
     "graft",
     "loads",
+    "end_with",
+    "forget_locks",
+    "graft",
+    "lifeline_another",
+    "lifeline_hold",
+    "lifeline_hold_again",
+    "lifeline_lease",
+    "lifeline_let_go",
     "lock_order",
     "make_locks",
     "make_sem_lock",
@@ -434,8 +442,10 @@ class ProcessQueue:
         """This process puts nothing in and takes nothing out any more. What is inside stays for the others."""
     def shutdown(self, immediate: bool = False) -> None:
         """Lets no more objects in, of any process; `get` takes out what is left, or nothing if `immediate`."""
-    @property
-    def _closed(self) -> bool: ...
+    _closed: bool
+    def _give(self, obj: Any) -> None: ...
+    def _take(self) -> Any: ...
+    def _wait_filled(self, timeout: float | None) -> bool: ...
 
 class JoinableProcessQueue(ProcessQueue):
     """A queue that knows how many of its objects have been dealt with."""
@@ -464,6 +474,9 @@ class SimpleProcessQueue:
         """This process puts nothing in and takes nothing out any more. What is inside stays for the others."""
     @property
     def _closed(self) -> bool: ...
+    def _give(self, obj: Any) -> None: ...
+    def _take(self) -> Any: ...
+    def _wait_filled(self, timeout: float | None) -> bool: ...
 
 @final
 class Memory:
