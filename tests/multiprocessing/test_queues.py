@@ -1,8 +1,7 @@
-"""Queue, JoinableQueue and SimpleQueue of ``multiprocessing``, in one process and between processes."""
+"""Queue, JoinableQueue and SimpleQueue of ``multiprocessing``, in one process."""
 
 from __future__ import annotations
 
-import _thread
 import inspect
 import multiprocessing
 import multiprocessing.queues as original
@@ -10,7 +9,6 @@ import os
 import pickle
 import signal
 import threading
-from array import array
 from queue import Empty, Full
 from typing import Any
 
@@ -19,7 +17,7 @@ import ropewalk.multiprocessing
 from ropewalk.multiprocessing import queues
 from ropewalk.queue import ShutDown
 
-from tests.multiprocessing.processes import LIMIT, context, end, every_method, run, start
+from tests.multiprocessing.processes import LIMIT, context
 from tests.threads import Running
 
 NAMES = ("Queue", "JoinableQueue", "SimpleQueue")
@@ -245,101 +243,6 @@ def test_shutdown_wakes_who_waits() -> None:
         queue.shutdown()
 
 
-# --- What cannot be pickled --------------------------------------------------------------------------------------
-
-
-class Refuses:
-    def __reduce__(self) -> Any:
-        raise LookupError("not me")
-
-
-class Loud(queues.Queue):
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        super().__init__(*arguments, **keywords)
-        self.told: list[Any] = []
-
-    def _on_queue_feeder_error(self, e: Exception, obj: Any) -> None:
-        self.told.append((e, obj))
-
-
-@every_class
-def test_what_cannot_be_pickled_is_refused_by_put(name: str) -> None:
-    queue = make(name)
-    with pytest.raises(LookupError, match="not me"):
-        queue.put(Refuses())
-    with pytest.raises(TypeError, match="cannot pickle '_thread.lock' object"):
-        queue.put({"a": [_thread.allocate_lock()]})
-    with pytest.raises((AttributeError, pickle.PicklingError), match="lambda"):
-        queue.put(lambda: 0)
-    queue.put("whole")
-    assert queue.get() == "whole"
-
-
-def test_a_queue_with_a_hook_for_it_gets_it_told() -> None:
-    queue, value = Loud(ctx=context("fork")), Refuses()
-    queue.put(value)
-    ((error, refused),) = queue.told
-    assert isinstance(error, LookupError)
-    assert refused is value
-    assert queue.empty()
-
-
-def test_it_is_printed_and_dropped_if_the_setting_says_so(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("ROPEWALK_QUEUE_ERRORS", "print")
-    queue = make()
-    queue.put(Refuses())
-    assert "LookupError: not me" in capsys.readouterr().err
-    assert queue.empty()
-
-
-class Puts:
-    """Puts into a queue while it is put into one."""
-
-    queue: Any = None
-
-    def __init__(self, turns: int) -> None:
-        self.turns = turns
-
-    def __reduce__(self) -> Any:
-        if self.turns:
-            Puts.queue.put([self.turns, Puts(self.turns - 1)])
-        return str, (f"turn {self.turns}",)
-
-
-def test_a_reducer_may_put_into_the_same_queue() -> None:
-    Puts.queue = make()
-    Puts.queue.put({"outer": Puts(2)})
-    assert Puts.queue.get() == [1, "turn 0"]
-    assert Puts.queue.get() == [2, "turn 1"]
-    assert Puts.queue.get() == {"outer": "turn 2"}
-
-
-class Gets:
-    """Takes something out of a queue while it is taken out of one."""
-
-    queue: Any = None
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __reduce__(self) -> Any:
-        return _get, ()
-
-
-def _get() -> Any:
-    return Gets.queue.get()
-
-
-def test_a_constructor_may_take_out_of_the_same_queue() -> None:
-    Gets.queue = make()
-    Gets.queue.put([1, Gets(None), {"x": Gets(None)}])
-    Gets.queue.put("a")
-    Gets.queue.put("b")
-    assert Gets.queue.get() == [1, "a", {"x": "b"}]
-
-
 # --- Threads and signals -----------------------------------------------------------------------------------------
 
 
@@ -394,210 +297,6 @@ def test_a_signal_ends_a_wait_if_its_handler_raises(wait: str) -> None:
         signal.signal(signal.SIGUSR1, before)
     queue.put_nowait("room") if wait == "get" else queue.get_nowait()
     assert queue.qsize() == (1 if wait == "get" else 0)
-
-
-# --- Between processes -------------------------------------------------------------------------------------------
-
-
-def echo(queue: Any, answers: Any) -> None:
-    kinds = (type(queue), type(answers))
-    answers.put([(kind.__name__, getattr(kind, "__ropewalk__", False), kind.__module__) for kind in kinds])
-    while (value := queue.get()) is not None:
-        answers.put(value)
-
-
-@every_method
-@every_class
-def test_a_child_has_the_same_queue(name: str, method: str) -> None:
-    ctx = context(method)
-    queue, answers = make(name, method=method), ctx.SimpleQueue()
-    child = start(ctx, echo, queue, answers)
-    assert answers.get() == [
-        (name, True, "multiprocessing.queues"),
-        ("SimpleQueue", True, "multiprocessing.queues"),
-    ]
-    for value in (1, {"a": 1}, b"x" * 1_000_000, [1j] * 3, array("d", range(10_000))):
-        queue.put(value)
-        assert answers.get() == value
-    queue.put(None)
-    end(child)
-
-
-def test_it_is_passed_to_processes_that_are_started_and_to_nobody_else() -> None:
-    for name in NAMES:
-        with pytest.raises(RuntimeError, match=f"{name} objects should only be shared between processes"):
-            pickle.dumps(make(name))
-
-
-class Named(queues.Queue):
-    """As programs write it: with an attribute of its own, sent beside the original's state."""
-
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        super().__init__(*arguments, **keywords)
-        self.name = "before"
-
-    def __getstate__(self) -> Any:
-        return {"theirs": super().__getstate__(), "name": self.name}
-
-    def __setstate__(self, state: Any) -> None:
-        super().__setstate__(state["theirs"])
-        self.name = state["name"] + " and after"
-
-    def put(self, obj: Any, block: bool = True, timeout: float | None = None) -> None:
-        super().put((self.name, obj), block, timeout)
-
-
-def tell(queue: Any) -> None:
-    queue.put_nowait(type(queue).__name__)
-
-
-@every_method
-def test_a_subclass_keeps_its_own(method: str) -> None:
-    queue = Named(ctx=context(method))
-    run(context(method), tell, queue)
-    name = "before" if method == "fork" else "before and after"
-    assert queue.get() == (name, "Named")
-
-
-class Stock(original.Queue):  # type: ignore[type-arg]
-    """A program's class, made where ropewalk is not installed."""
-
-    def twice(self) -> list[Any]:
-        return [self.get(), self.get()]
-
-
-def take_twice(queue: Any, answers: Any) -> None:
-    answers.put((type(queue).__name__, isinstance(queue, queues.Queue), queue.twice()))
-
-
-def test_a_class_of_the_program_finds_its_way_where_ropewalk_is_not_installed() -> None:
-    made = queues._rebuild(Stock)
-    assert isinstance(made, queues.Queue)
-    assert type(made).__mro__[1] is Stock
-    made._create(2**31 - 1)
-    made.put(1)
-    made.put(2)
-    assert made.twice() == [1, 2]
-
-
-class Feeds(queues.Queue):
-    """Overrides what only the original has."""
-
-    def _start_thread(self) -> None:
-        self.started = True
-        super()._start_thread()
-
-
-def test_a_class_that_changes_the_feeder_has_one() -> None:
-    queue = Feeds(ctx=context("fork"))
-    queue.put("by the feeder")
-    assert queue.get(timeout=LIMIT) == "by the feeder"
-    assert queue.started
-    queue.close()
-    queue.join_thread()
-
-
-def close_and_put(queue: Any) -> None:
-    assert not queue._closed
-    queue.put("from the child")
-    queue.close()
-
-
-def test_closing_is_each_process_s_own() -> None:
-    queue = make()
-    queue.close()
-    run(context("fork"), close_and_put, queue)
-    with pytest.raises(ValueError, match="is closed"):
-        queue.get()
-    assert queue.qsize() == 1
-
-
-def fill(queue: Any, count: int, size: int) -> None:
-    for _ in range(count):
-        queue.put(b"x" * size)
-
-
-@every_method
-def test_a_queue_that_nobody_empties_holds_nobody_up(method: str) -> None:
-    queue = make(method=method)
-    run(context(method), fill, queue, 100, 100_000)
-    assert queue.qsize() == 100
-
-
-def be_done(queue: Any, count: int) -> None:
-    for _ in range(count):
-        queue.get()
-        queue.task_done()
-
-
-@every_method
-def test_processes_do_the_work_that_join_waits_for(method: str) -> None:
-    queue = make("JoinableQueue", method=method)
-    children = [start(context(method), be_done, queue, 50) for _ in range(2)]
-    for number in range(100):
-        queue.put(number)
-    queue.join()
-    for child in children:
-        end(child)
-
-
-def grow(queue: Any, answers: Any) -> None:
-    total = 0
-    while (value := queue.get()) is not None:
-        value[0] += 1
-        total += sum(value[:10])
-    answers.put(total)
-
-
-def test_arrays_come_out_as_memory_that_may_be_written() -> None:
-    numpy = pytest.importorskip("numpy")
-    queue, answers = make(), make()
-    child = start(context("fork"), grow, queue, answers)
-    for size in (10, 1000, 100_000, 1_000_000):
-        queue.put(numpy.arange(size))
-    queue.put(None)
-    assert answers.get() == 4 * 46
-    end(child)
-    queue.put([fixed := numpy.arange(10_000.0).reshape(100, 100), fixed.T, {"again": fixed}])
-    a, b, c = queue.get()
-    assert (a == fixed).all()
-    assert (b == fixed.T).all()
-    assert c["again"] is a
-    fixed.flags.writeable = False
-    queue.put(fixed)
-    assert not queue.get().flags.writeable
-
-
-def test_memory_of_an_array_stays_while_it_is_used() -> None:
-    numpy = pytest.importorskip("numpy")
-    queue = make()
-    kept = []
-    for number in range(20):
-        queue.put(numpy.full(50_000, number))
-        kept.append(queue.get()[::2])
-    del queue
-    assert [int(part.sum()) for part in kept] == [25_000 * number for number in range(20)]
-
-
-def test_buffers_of_any_kind_go_beside_the_message() -> None:
-    queue = make()
-    value = bytearray(b"rope" * 50_000)
-    for lent in (pickle.PickleBuffer(value), pickle.PickleBuffer(bytes(value)), array("q", range(50_000))):
-        queue.put([lent, "and", lent])
-        first, _, second = queue.get()
-        assert bytes(memoryview(first)) == bytes(memoryview(lent))
-        assert bytes(memoryview(second)) == bytes(memoryview(lent))
-    empty = pickle.PickleBuffer(b"")
-    queue.put([empty, b"x" * 40_000])
-    assert bytes(memoryview(queue.get()[0])) == b""
-
-
-def test_the_same_large_bytes_are_sent_once() -> None:
-    queue, large = make(), b"x" * 1_000_000
-    queue.put([large, large, {"again": large}])
-    a, b, c = queue.get()
-    assert a == large
-    assert a is b is c["again"]
 
 
 def test_an_object_that_is_too_large_is_refused_clearly() -> None:
