@@ -4,6 +4,7 @@
 //! waits without it. So no code of the program ever runs under the queue's lock, and a reducer may use any queue.
 
 use super::descriptor::owned;
+use crate::arguments::Timeout;
 use crate::codec::{self, LARGE, Message, Part};
 use crate::detach::Attached;
 use crate::error;
@@ -126,6 +127,18 @@ impl Channel {
                 Err(PopError::Interrupted(error)) => return Err(error),
                 Err(_) => return Ok(()),
             }
+        }
+    }
+
+    /// Whether an object is inside before the deadline. It stays there.
+    ///
+    /// # Errors
+    /// What a signal's handler raises.
+    pub(super) fn is_filled(&self, py: Python<'_>, timeout: Timeout) -> PyResult<bool> {
+        match self.queue()?.wait_filled(&mut Attached(py), timeout.deadline()?) {
+            Ok(()) => Ok(true),
+            Err(PopError::Empty | PopError::ShutDown) => Ok(false),
+            Err(reason) => Err(error::process_pop(py, reason)),
         }
     }
 

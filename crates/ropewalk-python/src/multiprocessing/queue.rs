@@ -5,7 +5,7 @@ use crate::arguments::{Timeout, Truth};
 use crate::detach::Attached;
 use crate::error;
 use crate::once::intern;
-use pyo3::exceptions::{PyException, PyOSError, PyValueError};
+use pyo3::exceptions::{PyException, PyOSError, PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use ropewalk::Deadline;
@@ -45,6 +45,10 @@ impl Here {
     fn set(&self) {
         self.0.store(Here::now(), Relaxed);
     }
+
+    fn clear(&self) {
+        self.0.store(0, Relaxed);
+    }
 }
 
 #[pymethods]
@@ -59,7 +63,13 @@ impl PyProcessQueue {
     fn __init__(&self, _args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) {}
 
     /// A new queue, full with `maxsize` objects; with the largest `int` of C it never is.
-    fn _create(&self, maxsize: i32) -> PyResult<()> {
+    fn _create(&self, maxsize: &Bound<'_, PyAny>) -> PyResult<()> {
+        let maxsize: i32 = maxsize.extract().map_err(|error: PyErr| {
+            match error.is_instance_of::<PyOverflowError>(maxsize.py()) {
+                true => PyOverflowError::new_err("Python int too large to convert to C int"),
+                false => error,
+            }
+        })?;
         self.channel.create((maxsize != NO_BOUND).then_some(maxsize.unsigned_abs().into()))
     }
 
@@ -133,6 +143,26 @@ impl PyProcessQueue {
     #[getter]
     fn _closed(&self) -> bool {
         self.closed.is_set()
+    }
+
+    #[setter(_closed)]
+    fn set_closed(&self, closed: bool) {
+        if closed { self.closed.set() } else { self.closed.clear() }
+    }
+
+    /// As `put`, of the end of the pipe that the original has.
+    fn _give(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
+        Ok(self.channel.send(obj, Deadline::NEVER)?)
+    }
+
+    /// As `get`, of the other end.
+    fn _take<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.channel.receive(py, Deadline::NEVER)
+    }
+
+    /// Whether something is inside; waits for it at most `timeout` seconds.
+    fn _wait_filled(&self, py: Python<'_>, timeout: Timeout) -> PyResult<bool> {
+        self.channel.is_filled(py, timeout)
     }
 
     /// Lets no more objects in, of any process; `get` takes out what is left, or nothing if `immediate`.

@@ -1,6 +1,7 @@
 //! `multiprocessing.SimpleQueue`.
 
 use super::channel::Channel;
+use crate::arguments::Timeout;
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -74,5 +75,20 @@ impl PySimpleProcessQueue {
     #[getter]
     fn _closed(&self) -> bool {
         self.closed.load(Relaxed)
+    }
+
+    /// As `put`, of the end of the pipe that the original has.
+    fn _give(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
+        Ok(self.channel.send(obj, Deadline::NEVER)?)
+    }
+
+    /// As `get`, of the other end.
+    fn _take<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.channel.receive(py, Deadline::NEVER)
+    }
+
+    /// Whether something is inside; waits for it at most `timeout` seconds.
+    fn _wait_filled(&self, py: Python<'_>, timeout: Timeout) -> PyResult<bool> {
+        self.channel.is_filled(py, timeout)
     }
 }
