@@ -10,18 +10,22 @@
 //! | `build_class` | the class statement, where our classes meet a program's metaclass |
 //! | `once` | what is looked up once, also in a process that forks |
 //! | `original` | calls that belong to the original's algorithm |
+//! | `codec/` | objects as bytes for another process, and back |
 //! | `threading/` | what `threading` offers |
 //! | `queue/` | what `queue` offers |
 //! | `futures/` | what `concurrent.futures` offers |
+//! | `multiprocessing/` | what `multiprocessing` offers |
 #![allow(missing_docs, reason = "names are documented where Python sees them, in the stubs")]
 
 mod arguments;
 mod build_class;
+mod codec;
 mod detach;
 mod doctor;
 mod error;
 mod futures;
 mod graft;
+mod multiprocessing;
 mod once;
 mod original;
 mod queue;
@@ -35,9 +39,11 @@ fn _ropewalk(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ropewalk_os::fork::watch();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     doctor::register(module)?;
+    codec::register(module)?;
     module.add_function(wrap_pyfunction!(graft::graft, module)?)?;
     module.add_function(wrap_pyfunction!(build_class::class_statement, module)?)?;
     threading::register(module)?;
     queue::register(module)?;
-    futures::register(module)
+    futures::register(module)?;
+    multiprocessing::register(module)
 }

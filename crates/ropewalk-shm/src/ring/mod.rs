@@ -15,6 +15,7 @@
 //! | `loan` | a large part in the hands of who took its record out |
 //! | `idle` | memory of blocks given back |
 //! | `push`, `pop`, `join` | the operations |
+//! | `filled` | the wait for a record, without taking it |
 //! | `hold` | which record each process has in its hand |
 //! | `recovery` | what is healed when a process was killed with the lock in hand |
 //! | `error` | why a record did not go in or come out |
@@ -30,6 +31,7 @@ mod chain;
 mod draft;
 mod enter;
 mod error;
+mod filled;
 mod growth;
 mod hold;
 mod idle;
