@@ -156,6 +156,13 @@ impl Child {
         assert_eq!(unsafe { libc::ptrace(how, self.pid, 0, 0) }, 0, "ptrace");
     }
 
+    /// Lets it go on by itself, with a signal that is handled before the next instruction.
+    pub fn go_on_with(&mut self, signal: libc::c_int) {
+        // SAFETY: rule 2.
+        let gone = unsafe { libc::ptrace(libc::PTRACE_DETACH, self.pid, 0, signal as libc::c_long) };
+        assert_eq!(gone, 0, "ptrace");
+    }
+
     /// Waits until the traced child stops or ends.
     pub fn trace_stop(&mut self) -> Traced {
         let traced = self.look(0).expect("it was waited for");
