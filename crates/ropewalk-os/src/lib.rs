@@ -14,6 +14,7 @@
 //! | [`lifeline`] | end when the process that started this one does |
 //! | [`identity`] | which process is this, even after its number is reused |
 //! | [`memory`] | anonymous memory that other processes can map |
+//! | [`bell`] | a descriptor that is readable when somebody says so |
 //! | [`cgroup`] | how much memory may this container use |
 //! | [`watcher`] | the same by a thread, for who has no line to hold on to |
 //! | [`block`] | what a thread must give back before it sleeps |
@@ -35,6 +36,7 @@
 //! });
 //! ```
 
+pub mod bell;
 pub mod block;
 pub mod cgroup;
 pub mod clock;

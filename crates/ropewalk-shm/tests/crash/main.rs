@@ -2,7 +2,8 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `scenes` | the table: operation, situation, who sleeps meanwhile |
+//! | `table` | operation, situation, who sleeps meanwhile |
+//! | `scenes` | what a scene is made of |
 //! | `stepper` | a kill after each instruction of each scene |
 //! | `soak` | kills at random moments, every record accounted for |
 //! | `living` | forks, zombies and signals: what is not a kill |
@@ -20,6 +21,7 @@ mod process;
 mod scenes;
 mod soak;
 mod stepper;
+mod table;
 mod watchdog;
 
 use std::time::Instant;
@@ -84,7 +86,7 @@ fn main() {
         stepper::run_late();
         "ok".into()
     });
-    for scene in scenes::SCENES {
+    for scene in table::SCENES {
         report(scene.name, &mut || told(stepper::run(scene, full)));
     }
     for behind in 0..3 {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `queue` | byte records, first in, first out; bounded or not; with shutdown and a count of the unfinished |
 //! | `hand` | which record each process has taken out, and which were lost |
+//! | `readable` | its descriptor for select(2) |
 //! | `iter` | records one after the other, until the queue is shut down |
 //! | `lock` | one holder at a time; after a dead one, the next |
 //! | `semaphore` | a number of permits |
@@ -21,6 +22,7 @@ mod iter;
 mod lock;
 pub(crate) mod object;
 mod queue;
+mod readable;
 mod semaphore;
 
 pub use iter::Iter;
