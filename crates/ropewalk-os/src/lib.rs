@@ -42,6 +42,7 @@ pub mod cgroup;
 pub mod clock;
 pub mod fork;
 pub mod futex;
+mod futex_call;
 pub mod identity;
 pub mod lifeline;
 pub mod lookout;
