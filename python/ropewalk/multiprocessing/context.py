@@ -14,7 +14,10 @@ __all__ = ["DEFAULT"]
 
 #: What a context makes -> the module of ours that has it.
 HOMES: dict[str, str] = {
+    "Barrier": "ropewalk.multiprocessing.synchronize",
     "BoundedSemaphore": "ropewalk.multiprocessing.synchronize",
+    "Condition": "ropewalk.multiprocessing.synchronize",
+    "Event": "ropewalk.multiprocessing.synchronize",
     "Lock": "ropewalk.multiprocessing.synchronize",
     "RLock": "ropewalk.multiprocessing.synchronize",
     "Semaphore": "ropewalk.multiprocessing.synchronize",
