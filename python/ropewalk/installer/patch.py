@@ -19,6 +19,7 @@ MODULES = {
     "threading": "ropewalk.threading",
     "queue": "ropewalk.queue",
     "concurrent.futures": "ropewalk.concurrent.futures",
+    "multiprocessing.queues": "ropewalk.multiprocessing.queues",
     "multiprocessing.synchronize": "ropewalk.multiprocessing.synchronize",
     "multiprocessing.popen_fork": "ropewalk.multiprocessing.popen_fork",
     "multiprocessing.popen_spawn_posix": "ropewalk.multiprocessing.popen_spawn_posix",
