@@ -141,6 +141,15 @@ fn call(place: &Place, count: u32) -> u32 {
 
 /// How many wait and were not called.
 pub fn waiting(place: &Place) -> u32 {
-    let waiting = place.slab().waiters().of(place.number());
-    waiting.filter(|(_, entry)| entry.state.load(Relaxed) == WAITING).count() as u32
+    in_state(place, WAITING)
+}
+
+/// How many were called and have not left.
+pub fn called(place: &Place) -> u32 {
+    in_state(place, CALLED)
+}
+
+fn in_state(place: &Place, state: u32) -> u32 {
+    let all = place.slab().waiters().of(place.number());
+    all.filter(|(_, entry)| entry.state.load(Relaxed) == state).count() as u32
 }
