@@ -20,6 +20,8 @@ MODULES = {
     "queue": "ropewalk.queue",
     "concurrent.futures": "ropewalk.concurrent.futures",
     "multiprocessing.queues": "ropewalk.multiprocessing.queues",
+    "multiprocessing.heap": "ropewalk.multiprocessing.heap",
+    "multiprocessing.sharedctypes": "ropewalk.multiprocessing.sharedctypes",
     "multiprocessing.synchronize": "ropewalk.multiprocessing.synchronize",
     "multiprocessing.popen_fork": "ropewalk.multiprocessing.popen_fork",
     "multiprocessing.popen_spawn_posix": "ropewalk.multiprocessing.popen_spawn_posix",
