@@ -7,6 +7,9 @@
 //! | `iter` | records one after the other, until the queue is shut down |
 //! | `lock` | one holder at a time; after a dead one, the next |
 //! | `semaphore` | a number of permits |
+//! | `event` | a flag that is waited for |
+//! | `condition` | waiting until one is notified |
+//! | `barrier` | waiting until all are there |
 //! | `object` | where those lie, and how another process gets at them |
 //!
 //! What is shared lies in anonymous memory that goes from process to process as a descriptor. It has no name that
@@ -16,6 +19,9 @@
 //!
 //! These waits do not stand in the wait graph: the other end is in another process.
 
+mod barrier;
+mod condition;
+mod event;
 mod hand;
 mod iter;
 mod lock;
@@ -23,6 +29,9 @@ pub(crate) mod object;
 mod queue;
 mod semaphore;
 
+pub use barrier::{Barrier, Came, Early, Last, NotPassed};
+pub use condition::{Condition, Waiting};
+pub use event::Event;
 pub use iter::Iter;
 pub use lock::{Lock, Taken};
 #[doc(hidden)]
