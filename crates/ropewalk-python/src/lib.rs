@@ -13,6 +13,7 @@
 //! | `threading/` | what `threading` offers |
 //! | `queue/` | what `queue` offers |
 //! | `futures/` | what `concurrent.futures` offers |
+//! | `processes/` | crews of worker processes |
 #![allow(missing_docs, reason = "names are documented where Python sees them, in the stubs")]
 
 mod arguments;
@@ -24,6 +25,7 @@ mod futures;
 mod graft;
 mod once;
 mod original;
+mod processes;
 mod queue;
 mod threading;
 
@@ -39,5 +41,6 @@ fn _ropewalk(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(build_class::class_statement, module)?)?;
     threading::register(module)?;
     queue::register(module)?;
-    futures::register(module)
+    futures::register(module)?;
+    processes::register(module)
 }

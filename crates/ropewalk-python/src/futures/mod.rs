@@ -20,6 +20,8 @@ mod parts;
 mod work_queue;
 mod worker;
 
+pub(crate) use future::PyFuture;
+
 use pyo3::prelude::*;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -3,6 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `queue` | byte records, first in, first out; bounded or not; with shutdown and a count of the unfinished |
+//! | `crew` | tasks for worker processes, and their answers |
 //! | `iter` | records one after the other, until the queue is shut down |
 //!
 //! What is shared lies in anonymous memory that goes from process to process as a descriptor. It has no name that
@@ -12,9 +13,11 @@
 //!
 //! These waits do not stand in the wait graph: the other end is in another process.
 
+mod crew;
 mod iter;
 mod queue;
 
+pub use crew::{Arrival, Crew, Handed, Refused, TakeError, Task, Worker};
 pub use iter::Iter;
 pub use queue::Queue;
 pub use ropewalk_shm::ring::{Counts, DoneError, Fault, JoinError, PopError, PushError};

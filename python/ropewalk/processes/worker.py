@@ -1,0 +1,130 @@
+"""What a worker process runs: a Python loop that takes a task, does it, and answers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from traceback import format_exception
+from typing import Any
+
+from ropewalk.processes import kinds, leash
+from ropewalk.processes.encoding import decode, encode, encode_failure
+from ropewalk.processes.link import Link
+
+__all__ = ["Manner", "work"]
+
+#: A worker whose leash does not hold looks itself, this often in seconds, whether its parent is there.
+_LOOK = 0.5
+
+
+class Manner:
+    """In what the workers of an executor and of a pool differ. It goes to the worker with its arguments."""
+
+    #: What a task may raise and its worker lives on.
+    caught: type[BaseException] = BaseException
+
+    def unsendable(self, error: BaseException, value: Any) -> BaseException:
+        """What is answered instead of a value that ``encode`` refused with ``error``."""
+        return error
+
+    def unfit(self) -> None:
+        """The initializer has failed; its exception is being handled."""
+
+    def is_remote(self, function: Any) -> bool:
+        """Whether an exception of this function is shown with its traceback in the worker."""
+        return True
+
+
+def work(
+    link: Link,
+    manner: Manner,
+    initializer: Callable[..., object] | None,
+    initargs: tuple[Any, ...],
+    limit: int | None,
+) -> None:
+    """Does tasks until there are no more, or ``limit`` of them are done."""
+    tied = leash.tie()
+    worker = link.open()
+    me = os.getpid().to_bytes(8, "little")
+    if initializer is not None:
+        try:
+            initializer(*initargs)
+        except BaseException:
+            worker.notify(kinds.UNFIT, me)
+            manner.unfit()
+            return
+    worker.notify(kinds.READY, me)
+    parent = os.getppid()
+    while True:
+        try:
+            body = worker.take(None if tied else _LOOK)
+        except EOFError:
+            return
+        except KeyboardInterrupt:
+            continue  # the parent has it too, and decides
+        if body is None:
+            if os.getppid() != parent:
+                return
+            continue
+        if limit is not None:
+            limit -= 1
+        kind, answer = _do(body, manner)
+        if limit == 0:
+            kind |= kinds.LAST
+        while worker.busy:
+            try:
+                worker.answer(kind, answer)
+            except KeyboardInterrupt:
+                continue
+        body = answer = None  # type: ignore[assignment]  # nothing of a task is kept while waiting for the next
+        if limit == 0:
+            return
+
+
+def _do(body: bytes, manner: Manner) -> tuple[int, bytes]:
+    try:
+        function, arguments, keywords = decode(body)
+    except Exception as error:
+        return kinds.FAILED, _unreadable(error)
+    caught = manner.caught
+    try:
+        result = function(*arguments, **keywords)
+    except caught as error:
+        return kinds.FAILED, _failure(error, manner, manner.is_remote(function))
+    try:
+        return 0, encode(result)
+    except caught as error:
+        return kinds.FAILED, _failure(manner.unsendable(error, result), manner, False)
+
+
+def _failure(error: BaseException, manner: Manner, remote: bool) -> bytes:
+    text = "".join(format_exception(type(error), error, error.__traceback__)) if remote else ""
+    cls = type(error)
+    name = f"{cls.__module__}.{cls.__qualname__}"
+    error.__traceback__ = None  # its frames hold everything in the task's scope
+    try:
+        pickled = encode(error)
+    except manner.caught as reason:
+        other = manner.unsendable(reason, error)
+        if other is reason:
+            text = "".join(format_exception(type(reason), reason, reason.__traceback__))
+        reason.__traceback__ = None
+        name = f"{type(other).__module__}.{type(other).__qualname__}"
+        pickled = encode(other)
+    return encode_failure(name, text, pickled)
+
+
+def _unreadable(error: BaseException) -> bytes:
+    """The answer to a task that can not be read in this process."""
+    from ropewalk.processes.died import TransferError
+
+    text = "".join(format_exception(type(error), error, error.__traceback__))
+    what = f"the task could not be read in the worker process: {type(error).__name__}: {error}"
+    if isinstance(error, AttributeError) and "__main__" in str(error):
+        what += (
+            "; functions of the main program must be defined there before the pool is made, and are not found at all "
+            "in a worker that was started from an interactive session"
+        )
+    sys.stderr.flush()
+    return encode_failure("TransferError", text, encode(TransferError(what)))
