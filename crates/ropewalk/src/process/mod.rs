@@ -9,7 +9,7 @@
 //! What is shared lies in anonymous memory that goes from process to process as a descriptor. It has no name that
 //! could be left behind, and ends with the last process that has it, also when all are killed. A process that is
 //! killed at any instruction has done an operation or has not; nobody else hangs, and nothing is torn. What it had
-//! taken out for itself is gone with it, at most one record for each thread.
+//! taken out for itself is gone with it, at most one record for each thread; a queue that tracks tells which.
 //!
 //! These waits do not stand in the wait graph: the other end is in another process.
 
@@ -20,5 +20,6 @@ mod queue;
 pub use crew::{Arrival, Crew, Handed, Refused, TakeError, Task, Worker};
 pub use iter::Iter;
 pub use queue::Queue;
-pub use ropewalk_shm::ring::{Counts, DoneError, Fault, JoinError, PopError, PushError};
+pub use ropewalk_os::identity::Identity;
+pub use ropewalk_shm::ring::{Counts, DoneError, Fault, JoinError, Loan, Options, PopError, PushError};
 pub use ropewalk_shm::segment::OpenError;
