@@ -19,6 +19,7 @@ MODULES = {
     "threading": "ropewalk.threading",
     "queue": "ropewalk.queue",
     "concurrent.futures": "ropewalk.concurrent.futures",
+    "concurrent.futures.process": "ropewalk.concurrent.futures.process",
 }
 
 _LOCKS = frozenset({"Lock", "RLock", "Condition"})

@@ -69,7 +69,6 @@ class Crew:
         self.is_broken = False
         self._employer = employer
         self._ready: set[int] = set()
-        self._leaving: set[int] = set()
         self._stillborn = 0
         self._dismissed = False
         self._killed_by_us: dict[int, str] = {}
@@ -124,8 +123,6 @@ class Crew:
                 value = decode(body)
             except BaseException as error:
                 failed, value = True, _unread("the result", error)
-        if kind & kinds.LAST:
-            self._leaving.add(int(took))
         self._employer.settle(owner, detail, bool(failed), value, took)
 
     def _failure(self, body: bytes, detail: Any) -> BaseException:
@@ -172,7 +169,6 @@ class Crew:
                 )
                 return
         self._ready.discard(pid)
-        self._leaving.discard(pid)
         if not self._dismissed and (self.engine.unfinished or not self._employer.is_over()):
             try:
                 self.hire()

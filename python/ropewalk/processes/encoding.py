@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
+from collections import ChainMap
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
@@ -15,7 +17,7 @@ decode = pickle.loads
 class _Pickler(pickle.Pickler):
     """Knows all reducers of ``copyreg`` and of ``ForkingPickler``, also those registered later."""
 
-    dispatch_table = ForkingPickler._copyreg_dispatch.new_child(ForkingPickler._extra_reducers)  # type: ignore[attr-defined]
+    dispatch_table = ChainMap(ForkingPickler._extra_reducers, copyreg.dispatch_table)  # type: ignore[attr-defined]
 
 
 def encode(value: Any) -> bytes:

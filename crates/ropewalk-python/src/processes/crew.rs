@@ -169,9 +169,11 @@ impl PyCrew {
         PyCrew::owners(self.crew.give_up())
     }
 
-    /// Takes the task back that a worker had in hand when it died.
-    fn lost(&self, id: u64) -> Option<(Py<PyAny>, Py<PyAny>)> {
-        self.crew.lost(id).map(|ticket| (ticket.owner, ticket.detail))
+    /// Takes the task back that this process had in hand when it died: owner, detail, and the seconds since it was handed
+    /// out; `None` if it had none.
+    fn fell(&self, pid: u32) -> PyResult<Option<(Py<PyAny>, Py<PyAny>, f64)>> {
+        let fallen = self.crew.fell(pid).map_err(error::fault)?;
+        Ok(fallen.map(|(ticket, since)| (ticket.owner, ticket.detail, since.as_secs_f64())))
     }
 
     /// Tasks that have not come back.

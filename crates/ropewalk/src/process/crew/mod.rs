@@ -13,7 +13,7 @@
 //! | `worker` | the end of a worker |
 //!
 //! What must stay true: a ticket comes out exactly once, as the answer of a worker, by [`Crew::withdraw`], or by
-//! [`Crew::lost`] when its worker died. A worker dies with at most one task in hand, the shared memory says which, and
+//! [`Crew::fell`] when its worker died. A worker dies with at most one task in hand, the shared memory says which, and
 //! what it had answered before stands in the queue before the news of its death, if that is sent there
 //! ([`Crew::notify`]) by who saw it.
 
@@ -24,14 +24,14 @@ mod worker;
 
 pub use worker::{TakeError, Task, Worker};
 
-use super::{Fault, PopError, PushError, Queue};
+use super::{Fault, Identity, Options, PopError, PushError, Queue};
 use crate::primitive::Mutex;
 use line::{Line, Waiting};
 use record::Answered;
 use ropewalk_os::{Block, Deadline};
 use std::collections::HashMap;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use window::Window;
 
 /// The work of a crew, in the process that has it.
@@ -71,6 +71,8 @@ struct Inside<T> {
     /// Tasks between the line and the queue, while their tickets are asked.
     moving: usize,
     window: Window,
+    /// Records that dead processes had in hand, about which nobody has asked yet.
+    fallen: Vec<(Identity, u64)>,
     next: u64,
 }
 
@@ -80,6 +82,7 @@ struct Posted<T> {
     /// The number of its record in the queue.
     sequence: u64,
     len: usize,
+    since: Instant,
 }
 
 /// What came back.
@@ -132,9 +135,11 @@ impl<T> Crew<T> {
             posted: HashMap::new(),
             moving: 0,
             window: Window::default(),
+            fallen: Vec::new(),
             next: 1,
         };
-        Ok(Crew { tasks: Queue::unbounded()?, answers: Queue::unbounded()?, inside: Mutex::new(inside) })
+        let tasks = Queue::with(&Options { track: true, ..Options::default() })?;
+        Ok(Crew { tasks, answers: Queue::unbounded()?, inside: Mutex::new(inside) })
     }
 
     /// The queue from which workers take.
@@ -221,10 +226,10 @@ impl<T> Crew<T> {
             }
             // Under the lock: who asks for a record by its number must find it.
             match self.tasks.try_push(&waiting.record) {
-                Ok(()) => {
+                Ok(sequence) => {
                     let Waiting { id, ticket, record, .. } = waiting;
                     inside.window.posted(record.len());
-                    let posted = Posted { ticket, sequence: 0, len: record.len() };
+                    let posted = Posted { ticket, sequence, len: record.len(), since: Instant::now() };
                     inside.posted.insert(id, posted);
                 }
                 Err(PushError::Full) => {
@@ -287,7 +292,7 @@ impl<T> Crew<T> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn notify(&self, kind: u8, body: &[u8]) -> Result<(), PushError> {
-        self.answers.try_push(&record::answer(0, kind, Duration::ZERO, body))
+        self.answers.try_push(&record::answer(0, kind, Duration::ZERO, body)).map(drop)
     }
 
     /// Takes a task back that no worker has been handed.
@@ -338,22 +343,31 @@ impl<T> Crew<T> {
         posted.into_iter().map(|(_, posted)| posted.ticket).chain(line.into_tickets()).collect()
     }
 
-    /// The task of this number, which went down with its worker.
+    /// The task that this process, which has died, had in hand: its ticket, and how long ago it was handed out. `None` if
+    /// it had answered all that it took, provided that its answers were read before.
+    ///
+    /// # Errors
+    /// [`Fault`].
     ///
     /// ```
-    /// use ropewalk::process::{Crew, Handed};
-    /// let crew = Crew::new()?;
-    /// let id = crew.enlist('a', 0, b"task");
-    /// crew.post(|_| Handed::Go).unwrap();
-    /// assert_eq!(crew.lost(id), Some('a'));
-    /// assert_eq!(crew.lost(id), None);
+    /// let crew = ropewalk::process::Crew::<u32>::new()?;
+    /// assert!(crew.fell(std::process::id()).unwrap().is_none()); // we live
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn lost(&self, id: u64) -> Option<T> {
+    pub fn fell(&self, pid: u32) -> Result<Option<(T, Duration)>, Fault> {
+        let lost = self.tasks.take_lost()?;
         let mut inside = self.inside.lock();
-        let posted = inside.posted.remove(&id)?;
-        inside.window.lost(posted.len);
-        Some(posted.ticket)
+        inside.fallen.extend(lost);
+        let mut ticket = None;
+        while let Some(place) = inside.fallen.iter().position(|(who, _)| who.pid == pid) {
+            let (_, sequence) = inside.fallen.swap_remove(place);
+            let id = inside.posted.iter().find(|(_, posted)| posted.sequence == sequence).map(|(id, _)| *id);
+            if let Some(posted) = id.and_then(|id| inside.posted.remove(&id)) {
+                inside.window.lost(posted.len);
+                ticket = Some((posted.ticket, posted.since.elapsed()));
+            }
+        }
+        Ok(ticket)
     }
 
     /// Tasks that have not come out: in line, in the queue, in hand.

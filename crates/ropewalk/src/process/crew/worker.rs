@@ -109,7 +109,7 @@ impl Worker {
         deadline: Deadline,
     ) -> Result<Task, TakeError<B::Interrupt>> {
         match self.tasks.pop_into(&mut self.record, block, deadline) {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(PopError::Empty) => return Err(TakeError::None),
             Err(PopError::ShutDown) => return Err(TakeError::Dismissed),
             Err(PopError::Interrupted(interrupt)) => return Err(TakeError::Interrupted(interrupt)),
@@ -158,7 +158,9 @@ impl Worker {
         deadline: Deadline,
     ) -> Result<(), PushError<B::Interrupt>> {
         record::write_answer(&mut self.answer, task.id, kind, task.since.elapsed(), body);
-        self.answers.push(&self.answer, block, deadline)
+        self.answers.push(&self.answer, block, deadline)?;
+        self.tasks.put_down();
+        Ok(())
     }
 
     /// Puts a notice among the answers.
@@ -175,6 +177,6 @@ impl Worker {
     /// ```
     pub fn notify(&self, kind: u8, body: &[u8]) -> Result<(), PushError> {
         let record = record::answer(0, kind, Duration::ZERO, body);
-        self.answers.try_push(&record)
+        self.answers.try_push(&record).map(drop)
     }
 }
