@@ -20,6 +20,7 @@ MODULES = {
     "queue": "ropewalk.queue",
     "concurrent.futures": "ropewalk.concurrent.futures",
     "concurrent.futures.process": "ropewalk.concurrent.futures.process",
+    "multiprocessing.pool": "ropewalk.multiprocessing.pool",
 }
 
 _LOCKS = frozenset({"Lock", "RLock", "Condition"})

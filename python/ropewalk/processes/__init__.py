@@ -6,8 +6,10 @@
 | ``watcher`` | notices workers that end |
 | ``worker`` | what a worker process runs |
 | ``link`` | how the shared queues get to a worker |
+| ``nesting`` | pools inside of workers |
 | ``leash`` | a worker ends with the process that has the work |
 | ``kinds`` | what the records between them say |
 | ``encoding`` | tasks and results as bytes, and why something can not be sent |
+| ``blame`` | which part of a task can not be sent |
 | ``died`` | the report of a death |
 """

@@ -23,6 +23,8 @@ __all__ = ["Crew", "Employer"]
 
 #: Workers in a row that die before they are ready, until the crew gives up.
 _STILLBORN = 3
+#: Seconds that workers have to end when they are told to.
+_GRACE = 2.0
 
 
 class Employer(Protocol):
@@ -79,10 +81,20 @@ class Crew:
     def hire(self, count: int = 1) -> None:
         """Starts workers, so many at most, until there are ``size`` of them."""
         with self.lock:
-            for _ in range(count):
-                if len(self.members) >= self.size or self.terminated:
-                    break
-                process = self._employer.hire()
+            if self.terminated:
+                return
+            hired: list[Any] = []
+            try:
+                for _ in range(min(count, self.size - len(self.members))):
+                    hired.append(self._employer.hire())
+            except BaseException:
+                for process in hired:
+                    process.terminate()
+                for process in hired:
+                    process.join()
+                    self._employer.fire(process)
+                raise
+            for process in hired:
                 self.members[process.pid] = process
                 self.watcher.watch(process)
             self.engine.set_workers(len(self.members))
@@ -101,12 +113,16 @@ class Crew:
     def _collect(self) -> None:
         try:
             while not self._is_over():
-                for number, owner, detail, kind, took, body in self.engine.arrivals():
+                arrivals = self.engine.arrivals(_GRACE if self.terminated else None)
+                if not arrivals and self.terminated:
+                    self._kill()
+                for number, owner, detail, kind, took, body in arrivals:
                     if number:
                         self._answered(owner, detail, kind, took, body)
                     else:
                         self._noticed(kind, owner, detail, body)
                     owner = detail = body = None
+                arrivals = None  # type: ignore[assignment]
         except BaseException as error:
             self.give_up(f"the thread that collects results failed: {type(error).__name__}: {error}", error)
         finally:
@@ -193,6 +209,12 @@ class Crew:
         self._employer.settle(owner, detail, True, error, took)
 
     # --- The end
+
+    def _kill(self) -> None:
+        """Ends the workers that did not heed a polite request."""
+        with self.lock:
+            for process in self.members.values():
+                process.kill()
 
     def _is_over(self) -> bool:
         if self.terminated:

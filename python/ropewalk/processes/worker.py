@@ -8,7 +8,7 @@ from collections.abc import Callable
 from traceback import format_exception
 from typing import Any
 
-from ropewalk.processes import kinds, leash
+from ropewalk.processes import kinds, leash, nesting
 from ropewalk.processes.encoding import decode, encode, encode_failure
 from ropewalk.processes.link import Link
 
@@ -45,6 +45,8 @@ def work(
 ) -> None:
     """Does tasks until there are no more, or ``limit`` of them are done."""
     tied = leash.tie()
+    if tied:
+        nesting.become_worker()
     worker = link.open()
     me = os.getpid().to_bytes(8, "little")
     if initializer is not None:

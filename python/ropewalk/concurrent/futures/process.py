@@ -16,6 +16,7 @@ from typing import Any
 from ropewalk import _ropewalk
 from ropewalk.concurrent.futures.future import Future
 from ropewalk.original import OneOfBoth
+from ropewalk.processes import nesting
 from ropewalk.processes.crew import Crew
 from ropewalk.processes.encoding import Failure, decode, encode_task
 from ropewalk.processes.worker import Manner, work
@@ -53,10 +54,10 @@ class _Employer:
         self.crew.wake()
 
     def hire(self) -> Any:
-        worker = self.start(
-            target=work, args=(self.crew.link, ExecutorManner(), self.initializer, self.initargs, self.limit)
-        )
-        worker.start()
+        arguments = (self.crew.link, ExecutorManner(), self.initializer, self.initargs, self.limit)
+        with nesting.allowed():
+            worker = self.start(target=work, args=arguments)
+            worker.start()
         self.processes[worker.pid] = worker
         return worker
 
