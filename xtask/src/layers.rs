@@ -48,6 +48,7 @@ const LADDERS: [(&str, Ladder); 3] = [
             &["queue"],
             &["futures"],
             &["processes"],
+            &["multiprocessing"],
         ],
     ),
 ];
