@@ -19,7 +19,7 @@ from typing import Any
 
 from ropewalk.original import OneOfBoth
 from ropewalk.processes import nesting
-from ropewalk.processes.crew import Crew
+from ropewalk.processes.crew import Crew, wake
 from ropewalk.processes.encoding import Failure, decode, encode_task
 from ropewalk.processes.worker import Manner, work
 
@@ -105,7 +105,7 @@ class _Employer:
         return BrokenProcessPool(why)
 
     def ended(self) -> None:
-        """Nothing is left to do here."""
+        self.initializer, self.initargs = None, ()
 
 
 class _Raised:
@@ -150,7 +150,7 @@ class _Line:
                 number += 1
                 owner = detail = None
             set_length(number)
-            crew.wake()
+            wake(crew.engine)
             tasks = set_length = None
 
 
@@ -160,7 +160,7 @@ def _enlist(crew: Crew, owner: Any, detail: tuple[Any, ...]) -> None:
         body = encode_task(detail[1:])  # type: ignore[arg-type]
     except Exception as error:
         owner._set(detail[0], (False, error))
-        crew.wake()
+        wake(crew.engine)
         return
     crew.engine.enlist(owner, detail, body)
 
@@ -306,7 +306,7 @@ class Pool(_Original, metaclass=OneOfBoth):
         if self._state == RUN:
             self._state = CLOSE
             self._employer.closing = True
-            self._crew.wake()
+            wake(self._crew.engine)
 
     def terminate(self) -> None:
         util.debug("terminating pool")

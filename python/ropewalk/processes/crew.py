@@ -14,12 +14,13 @@ import time
 from typing import Any, Protocol
 
 from ropewalk import _ropewalk
-from ropewalk.processes import died, kinds
+from ropewalk.processes import kinds
 from ropewalk.processes.encoding import Failure, decode, decode_failure
 from ropewalk.processes.link import Link
+from ropewalk.processes.memory import deaths_by_memory
 from ropewalk.processes.watcher import Watcher, reap
 
-__all__ = ["Crew", "Employer"]
+__all__ = ["Crew", "Employer", "wake"]
 
 #: Workers in a row that die before they are ready, until the crew gives up.
 _STILLBORN = 3
@@ -69,19 +70,20 @@ class Crew:
         self.pid = os.getpid()
         self.terminated = False
         self.is_broken = False
-        self._employer = employer
+        self._employer: Any = employer  # None when all is over: the two hold each other
         self._ready: set[int] = set()
+        self._unfit: set[int] = set()
         self._stillborn = 0
         self._dismissed = False
         self._killed_by_us: dict[int, str] = {}
-        self._out_of_memory = died.deaths_by_memory()
+        self._out_of_memory = deaths_by_memory()
 
     # --- Hiring
 
     def hire(self, count: int = 1) -> None:
         """Starts workers, so many at most, until there are ``size`` of them."""
         with self.lock:
-            if self.terminated:
+            if self.terminated or self._employer is None:
                 return
             hired: list[Any] = []
             try:
@@ -104,10 +106,6 @@ class Crew:
         self.collector.start()
         self.watcher.start()
 
-    def wake(self) -> None:
-        """The collector looks whether it is over."""
-        self.engine.notify(kinds.READY, b"\0" * 8)
-
     # --- Collecting
 
     def _collect(self) -> None:
@@ -127,7 +125,8 @@ class Crew:
             self.give_up(f"the thread that collects results failed: {type(error).__name__}: {error}", error)
         finally:
             self.watcher.stop()
-            self._employer.ended()
+            employer, self._employer = self._employer, None
+            employer.ended()
 
     def _answered(self, owner: Any, detail: Any, kind: int, took: float, body: bytes) -> None:
         failed = kind & kinds.FAILED
@@ -155,7 +154,7 @@ class Crew:
         elif kind == kinds.GONE:
             self._gone(int.from_bytes(body, "little"))
         elif kind == kinds.UNFIT:
-            self.give_up("the initializer of a worker process failed; its log says how")
+            self._unfit.add(int.from_bytes(body, "little"))
         elif kind == kinds.REFUSED:
             self._employer.settle(owner, detail, True, ValueError(body), 0.0)
         elif kind == kinds.CANCELLED:
@@ -164,6 +163,8 @@ class Crew:
     # --- Deaths
 
     def _gone(self, pid: int) -> None:
+        from ropewalk.processes import died
+
         with self.lock:
             process = self.members.pop(pid, None)
             self.engine.set_workers(len(self.members))
@@ -172,6 +173,9 @@ class Crew:
         exitcode = reap(process)
         self._employer.fire(process)
         if self.terminated:
+            return
+        if pid in self._unfit:
+            self.give_up("the initializer of a worker process failed; its log says how")
             return
         lost = self.engine.fell(pid)
         if lost is not None:
@@ -193,7 +197,9 @@ class Crew:
                     self.give_up(f"no worker process can be started: {error}", error)
 
     def _report(self, process: Any, exitcode: int | None, owner: Any, detail: Any, took: float) -> None:
-        by_memory = died.deaths_by_memory()
+        from ropewalk.processes import died
+
+        by_memory = deaths_by_memory()
         out_of_memory = exitcode == -9 and by_memory > self._out_of_memory
         self._out_of_memory = by_memory
         function, arguments = died.shown(*self._employer.call(detail))
@@ -243,11 +249,18 @@ class Crew:
         unfinished = self.engine.give_up()
         for process in members:
             process.terminate()
-        self.wake()
+        wake(self.engine)
         return unfinished
 
 
-def _unread(what: str, error: BaseException, text: str = "") -> died.TransferError:
+def wake(engine: _ropewalk.Crew) -> None:
+    """The collector of this crew looks whether it is over."""
+    engine.notify(kinds.READY, b"\0" * 8)
+
+
+def _unread(what: str, error: BaseException, text: str = "") -> BaseException:
+    from ropewalk.processes import died
+
     unread = died.TransferError(f"{what} could not be read: {type(error).__name__}: {error}")
     if text:
         from concurrent.futures.process import _RemoteTraceback

@@ -53,7 +53,7 @@ def work(
         try:
             initializer(*initargs)
         except BaseException:
-            worker.notify(kinds.UNFIT, me)
+            worker.notify(kinds.UNFIT, me)  # minded when this process has ended: it may have more to say
             manner.unfit()
             return
     worker.notify(kinds.READY, me)

@@ -17,7 +17,7 @@ from ropewalk import _ropewalk
 from ropewalk.concurrent.futures.future import Future
 from ropewalk.original import OneOfBoth
 from ropewalk.processes import nesting
-from ropewalk.processes.crew import Crew
+from ropewalk.processes.crew import Crew, wake
 from ropewalk.processes.encoding import Failure, decode, encode_task
 from ropewalk.processes.worker import Manner, work
 
@@ -46,12 +46,13 @@ class _Employer:
         self.limit = executor._max_tasks_per_child
         self.lock = executor._shutdown_lock
         self.closing = False
+        self.idle = 0  # workers that have done a task and were not counted on since, as far as anybody asks
         self.crew = Crew(self, executor._max_workers)
 
     def _left_alone(self, _: Any) -> None:
         # Called by the garbage collector, anywhere: takes no lock.
         self.closing = True
-        self.crew.wake()
+        wake(self.crew.engine)
 
     def hire(self) -> Any:
         arguments = (self.crew.link, ExecutorManner(), self.initializer, self.initargs, self.limit)
@@ -65,6 +66,7 @@ class _Employer:
         self.processes.pop(worker.pid, None)
 
     def settle(self, owner: Any, detail: Any, failed: bool, value: Any, took: float) -> None:
+        self.idle += 1
         try:
             if failed:
                 owner.set_exception(value)
@@ -95,17 +97,20 @@ class _Employer:
         return process.BrokenProcessPool(why)
 
     def ended(self) -> None:
-        """Nothing is left to do here."""
+        self.initializer, self.initargs = None, ()
 
 
 class _Bell:
-    """What the original's hook at exit rings, so that the collector looks whether it is over."""
+    """What the original's hook at exit rings, so that the collector looks whether it is over.
 
-    def __init__(self, crew: Crew) -> None:
-        self._crew = crew
+    That hook keeps it in a table by the collector's thread, weakly: it must not keep the thread alive.
+    """
+
+    def __init__(self, engine: _ropewalk.Crew) -> None:
+        self._engine = engine
 
     def wakeup(self) -> None:
-        self._crew.wake()
+        wake(self._engine)
 
     def clear(self) -> None:
         """Nothing to clear."""
@@ -117,12 +122,11 @@ class _Bell:
 class _CallQueue:
     """``_call_queue``, for programs that join or count it."""
 
-    def __init__(self, crew: Crew) -> None:
-        self._crew = crew
+    def __init__(self, engine: _ropewalk.Crew) -> None:
+        self._engine = engine
 
     def qsize(self) -> int:
-        engine = self._crew.engine
-        return engine.unfinished - engine.in_line
+        return self._engine.unfinished - self._engine.in_line
 
     def empty(self) -> bool:
         return self.qsize() == 0
@@ -211,8 +215,7 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
         self._employer: Any = _Employer(self)
         self._crew: Any = self._employer.crew
         self._enlist: Any = self._crew.engine.enlist
-        self._call_queue = _CallQueue(self._crew)
-        self._idle = 0
+        self._call_queue = _CallQueue(self._crew.engine)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         future = Future()
@@ -240,7 +243,11 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
         if self._executor_manager_thread is None:
             self._begin()
         elif self._safe_to_dynamically_spawn_children and len(self._processes) < self._max_workers:
-            self._crew.hire()
+            employer = self._employer
+            if employer.idle > 0:
+                employer.idle -= 1
+            else:
+                self._crew.hire()
 
     def _begin(self) -> None:
         crew = self._crew
@@ -253,7 +260,7 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
             crew.terminate()
             raise process.BrokenProcessPool(self._broken) from error
         self._executor_manager_thread = crew.collector
-        self._executor_manager_thread_wakeup = _Bell(crew)
+        self._executor_manager_thread_wakeup = _Bell(crew.engine)
         _process._threads_wakeups[crew.collector] = self._executor_manager_thread_wakeup
 
     def map(
@@ -279,7 +286,7 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
                 for future, _ in self._crew.engine.withdraw_all():
                     if future.cancel():
                         future.set_running_or_notify_cancel()
-            self._crew.wake()
+            wake(self._crew.engine)
         if collector is not None and wait:
             collector.join()
         self._executor_manager_thread = None
