@@ -21,6 +21,8 @@ MODULES = {
     "concurrent.futures": "ropewalk.concurrent.futures",
     "concurrent.futures.process": "ropewalk.concurrent.futures.process",
     "multiprocessing.pool": "ropewalk.multiprocessing.pool",
+    "multiprocessing.queues": "ropewalk.multiprocessing.queues",
+    "multiprocessing.synchronize": "ropewalk.multiprocessing.synchronize",
     "multiprocessing.popen_fork": "ropewalk.multiprocessing.popen_fork",
     "multiprocessing.popen_spawn_posix": "ropewalk.multiprocessing.popen_spawn_posix",
     "multiprocessing.popen_forkserver": "ropewalk.multiprocessing.popen_forkserver",
