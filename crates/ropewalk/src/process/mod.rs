@@ -31,6 +31,8 @@ pub use object::Memory;
 pub use object::Passed;
 pub use queue::Queue;
 pub use ropewalk_os::identity::Identity;
-pub use ropewalk_shm::ring::{Counts, DoneError, Fault, JoinError, Loan, Options, PopError, PushError};
+pub use ropewalk_shm::ring::{
+    Blocks, Counts, DoneError, Fault, JoinError, Loan, Options, PopError, PushError,
+};
 pub use ropewalk_shm::segment::OpenError;
 pub use semaphore::Semaphore;

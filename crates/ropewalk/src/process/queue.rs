@@ -1,7 +1,8 @@
 //! Byte records between processes.
 
 use super::{
-    Counts, DoneError, Fault, Identity, Iter, JoinError, Loan, OpenError, Options, PopError, PushError,
+    Blocks, Counts, DoneError, Fault, Identity, Iter, JoinError, Loan, OpenError, Options, PopError,
+    PushError,
 };
 use ropewalk_os::{Block, Deadline, Plain};
 use ropewalk_shm::ring::Ring;
@@ -369,6 +370,24 @@ impl Queue {
     /// ```
     pub fn counts(&self) -> Result<Counts, Fault> {
         self.ring.counts()
+    }
+
+    /// What large parts of records have in memory now: being written, waiting inside, or in the hands of who received
+    /// them. What processes left that have died is taken from them first.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    ///
+    /// ```
+    /// let queue = ropewalk::process::Queue::unbounded()?;
+    /// queue.try_push(&[7; 100_000]).unwrap();
+    /// assert_eq!(queue.blocks().unwrap().queued, 1);
+    /// queue.try_pop().unwrap();
+    /// assert_eq!(queue.blocks().unwrap().queued, 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn blocks(&self) -> Result<Blocks, Fault> {
+        self.ring.blocks()
     }
 
     /// How many records make it full; the largest number if it is not bounded.
