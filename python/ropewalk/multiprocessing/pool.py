@@ -17,11 +17,12 @@ from multiprocessing import pool as _pool
 from multiprocessing import util
 from typing import Any
 
+from ropewalk import _ropewalk
 from ropewalk.original import OneOfBoth
 from ropewalk.processes import nesting
 from ropewalk.processes.crew import Crew, wake
-from ropewalk.processes.encoding import Failure, decode, encode_task
-from ropewalk.processes.worker import Manner, work
+from ropewalk.processes.encoding import CALL, KEYWORDS, enlist
+from ropewalk.processes.worker import Failure, Manner, work
 
 __all__ = ["Pool", "ThreadPool"]
 
@@ -83,10 +84,14 @@ class _Employer:
             # A callback of the program's.
             threading.excepthook(_Raised())  # type: ignore[arg-type]
 
+    def finished(self, count: int) -> None:
+        """Nobody counts them."""
+
     def raised(self, failure: Failure, detail: Any) -> BaseException:
-        error = decode(failure.pickled)
-        if failure.text:
-            error.__cause__ = _theirs.RemoteTraceback(f'\n"""\n{failure.text}"""')
+        _, text, pickled = failure
+        error = _ropewalk.loads(pickled)
+        if text:
+            error.__cause__ = _theirs.RemoteTraceback(f'\n"""\n{text}"""')
         return error  # type: ignore[no-any-return]
 
     def call(self, detail: Any) -> Any:
@@ -156,13 +161,15 @@ class _Line:
 
 def _enlist(crew: Crew, owner: Any, detail: tuple[Any, ...]) -> None:
     """Submits the task ``detail``: index, function, arguments, keywords."""
+    number, function, arguments, keywords = detail
     try:
-        body = encode_task(detail[1:])  # type: ignore[arg-type]
+        if keywords:
+            enlist(crew.engine, owner, detail, KEYWORDS, function, (arguments, keywords))
+        else:
+            enlist(crew.engine, owner, detail, CALL, function, arguments)
     except Exception as error:
-        owner._set(detail[0], (False, error))
+        owner._set(number, (False, error))
         wake(crew.engine)
-        return
-    crew.engine.enlist(owner, detail, body)
 
 
 class Pool(_Original, metaclass=OneOfBoth):

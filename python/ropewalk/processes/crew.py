@@ -14,11 +14,15 @@ import time
 from typing import Any, Protocol
 
 from ropewalk import _ropewalk
+from ropewalk.concurrent.futures.frames import call_back
 from ropewalk.processes import kinds
-from ropewalk.processes.encoding import Failure, decode, decode_failure
 from ropewalk.processes.link import Link
 from ropewalk.processes.memory import deaths_by_memory
 from ropewalk.processes.watcher import Watcher, reap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ropewalk.processes.worker import Failure
 
 __all__ = ["Crew", "Employer", "wake"]
 
@@ -39,6 +43,9 @@ class Employer(Protocol):
 
     def settle(self, owner: Any, detail: Any, failed: bool, value: Any, took: float) -> None:
         """A task is done, or has failed for good."""
+
+    def finished(self, count: int) -> None:
+        """So many futures were given their results by the engine."""
 
     def raised(self, failure: Failure, detail: Any) -> BaseException:
         """The exception that a task raised in its worker. Raises what reading it raises."""
@@ -111,8 +118,10 @@ class Crew:
     def _collect(self) -> None:
         try:
             while not self._is_over():
-                arrivals = self.engine.arrivals(_GRACE if self.terminated else None)
-                if not arrivals and self.terminated:
+                arrivals, finished = self.engine.arrivals(_GRACE if self.terminated else None)
+                if finished:
+                    self._employer.finished(finished)
+                elif not arrivals and self.terminated:
                     self._kill()
                 for number, owner, detail, kind, took, body in arrivals:
                     if number:
@@ -128,24 +137,24 @@ class Crew:
             employer, self._employer = self._employer, None
             employer.ended()
 
-    def _answered(self, owner: Any, detail: Any, kind: int, took: float, body: bytes) -> None:
-        failed = kind & kinds.FAILED
+    def _answered(self, owner: Any, detail: Any, kind: int, took: float, parcel: Any) -> None:
+        failed = bool(kind & kinds.FAILED)
         value: Any
         if failed:
-            value = self._failure(body, detail)
+            value = self._failure(parcel, detail)
         else:
             try:
-                value = decode(body)
+                value = parcel.open()
             except BaseException as error:
                 failed, value = True, _unread("the result", error)
-        self._employer.settle(owner, detail, bool(failed), value, took)
+        self._employer.settle(owner, detail, failed, value, took)
 
-    def _failure(self, body: bytes, detail: Any) -> BaseException:
-        failure = decode_failure(body)
+    def _failure(self, parcel: Any, detail: Any) -> BaseException:
+        failure: Failure = parcel.open()
         try:
             return self._employer.raised(failure, detail)
         except BaseException as error:
-            return _unread(f"the exception {failure.name} that the task raised", error, failure.text)
+            return _unread(f"the exception {failure[0]} that the task raised", error, failure[1])
 
     def _noticed(self, kind: int, owner: Any, detail: Any, body: Any) -> None:
         if kind == kinds.READY:
@@ -157,6 +166,8 @@ class Crew:
             self._unfit.add(int.from_bytes(body, "little"))
         elif kind == kinds.REFUSED:
             self._employer.settle(owner, detail, True, ValueError(body), 0.0)
+        elif kind == kinds.CALLBACKS:
+            call_back(owner, detail)
         elif kind == kinds.CANCELLED:
             _tell_waiters(owner)
 

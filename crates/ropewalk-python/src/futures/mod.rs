@@ -21,6 +21,7 @@ mod work_queue;
 mod worker;
 
 pub(crate) use future::PyFuture;
+pub(crate) use parts::Outcome;
 
 use pyo3::prelude::*;
 

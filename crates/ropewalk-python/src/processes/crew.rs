@@ -1,9 +1,12 @@
 //! The end of the process that has the work.
 
+use super::call::Names;
 use super::error;
+use super::parcel::PyParcel;
 use crate::arguments::Timeout;
+use crate::codec;
 use crate::detach::Attached;
-use crate::futures::PyFuture;
+use crate::futures::{Outcome, PyFuture};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
@@ -25,6 +28,8 @@ mod kind {
     pub(super) const CANCELLED: u8 = 255;
     /// Its record is one that the queue can never take.
     pub(super) const REFUSED: u8 = 254;
+    /// A future is done; its callbacks are to be called.
+    pub(super) const CALLBACKS: u8 = 252;
     /// Nothing but a reason to look.
     pub(super) const LOOK: u8 = 253;
 }
@@ -34,10 +39,14 @@ pub(crate) struct PyCrew {
     crew: Crew<Ticket>,
     /// What did not go to the workers and must be told in a Python frame.
     aside: Mutex<Vec<(Ticket, u8, String)>>,
+    names: Names,
 }
 
+/// A bit of the kind of an answer: it is an exception.
+const FAILED: u8 = 1;
+
 /// Number, owner, detail, kind, seconds in hand, body.
-type Told<'py> = (u64, Py<PyAny>, Py<PyAny>, u8, f64, Bound<'py, PyBytes>);
+type Told<'py> = (u64, Py<PyAny>, Py<PyAny>, u8, f64, Bound<'py, PyAny>);
 
 impl PyCrew {
     /// Hands out what may go. What can not is told among the arrivals.
@@ -82,13 +91,42 @@ impl PyCrew {
         std::mem::take(&mut self.aside.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    fn tell<'py>(py: Python<'py>, arrival: Arrival<Ticket>) -> Told<'py> {
-        match arrival {
-            Arrival::Answer { id, ticket: Ticket { owner, detail }, kind, took, body } => {
-                (id, owner, detail, kind, took.as_secs_f64(), PyBytes::new(py, &body))
+    /// What Python must do about an arrival; `None` if that was done here.
+    fn tell<'py>(py: Python<'py>, arrival: Arrival<Ticket>) -> PyResult<Option<Told<'py>>> {
+        let (id, Ticket { owner, detail }, kind, took, body, loans) = match arrival {
+            Arrival::Answer { id, ticket, kind, took, body, loans } => (id, ticket, kind, took, body, loans),
+            Arrival::Notice { kind, body } => {
+                let body = PyBytes::new(py, &body).into_any();
+                return Ok(Some((0, py.None(), py.None(), kind, 0.0, body)));
             }
-            Arrival::Notice { kind, body } => (0, py.None(), py.None(), kind, 0.0, PyBytes::new(py, &body)),
+        };
+        if kind & FAILED == 0
+            && codec::is_compact(&body)
+            && loans.is_empty()
+            && let Ok(future) = owner.cast_bound::<PyFuture>(py)
+            && !future.get().is_retired()
+        {
+            let value = codec::decode_bytes(py, &body)?.unbind();
+            // A future that somebody has cancelled or finished himself stays as it is.
+            if let Ok(aftermath) = future.get().slot.finish(Outcome::new(value, false), false) {
+                aftermath.wakes.wake();
+                drop(aftermath.leftover);
+                if !aftermath.callbacks.is_empty() {
+                    let callbacks = PyList::new(py, aftermath.callbacks)?.into_any();
+                    return Ok(Some((
+                        0,
+                        owner,
+                        callbacks.unbind(),
+                        kind::CALLBACKS,
+                        0.0,
+                        py.None().into_bound(py),
+                    )));
+                }
+            }
+            return Ok(None);
         }
+        let parcel = Bound::new(py, PyParcel::new(body, loans))?.into_any();
+        Ok(Some((id, owner, detail, kind, took.as_secs_f64(), parcel)))
     }
 
     fn owners(tickets: Vec<Ticket>) -> Vec<(Py<PyAny>, Py<PyAny>)> {
@@ -101,7 +139,7 @@ impl PyCrew {
     #[new]
     fn new() -> PyResult<PyCrew> {
         let crew = Crew::new().map_err(|it| PyOSError::new_err(it.to_string()))?;
-        Ok(PyCrew { crew, aside: Mutex::new(Vec::new()) })
+        Ok(PyCrew { crew, aside: Mutex::new(Vec::new()), names: Names::default() })
     }
 
     /// Descriptors of the queue of tasks and that of answers, which live as long as this object.
@@ -116,31 +154,46 @@ impl PyCrew {
         self.post(py)
     }
 
-    /// Puts a task in line and hands out what may go; the task's number.
-    #[pyo3(signature = (owner, detail, body, priority = 0))]
+    /// Puts a call in line and hands out what may go; the task's number. Raises what encoding the call raises.
+    #[pyo3(signature = (owner, detail, how, function, arguments, priority = 0))]
+    #[allow(clippy::too_many_arguments, reason = "a call has parts")]
     fn enlist(
         &self,
         py: Python<'_>,
         owner: Py<PyAny>,
         detail: Py<PyAny>,
-        body: &[u8],
+        how: u8,
+        function: &Bound<'_, PyAny>,
+        arguments: &Bound<'_, PyAny>,
         priority: i64,
     ) -> PyResult<u64> {
-        let id = self.crew.enlist(Ticket { owner, detail }, priority, body);
+        let mut body = Vec::new();
+        self.names.write(&mut body, how, function, arguments)?;
+        let id = self.crew.enlist(Ticket { owner, detail }, priority, &body);
         self.post(py)?;
         Ok(id)
     }
 
-    /// What came back, `most` at a time: waits for the first of them, at most `timeout` seconds.
+    /// What came back and is to be dealt with, and how many futures were finished without that; `most` at a time. Waits
+    /// for the first of them, at most `timeout` seconds.
     #[pyo3(signature = (timeout = Timeout::NEVER, most = 64), text_signature = "($self, timeout=None, most=64)")]
-    fn arrivals<'py>(&self, py: Python<'py>, timeout: Timeout, most: usize) -> PyResult<Bound<'py, PyList>> {
+    fn arrivals<'py>(
+        &self,
+        py: Python<'py>,
+        timeout: Timeout,
+        most: usize,
+    ) -> PyResult<(Bound<'py, PyList>, usize)> {
         let told = PyList::empty(py);
+        let mut done = 0;
         let mut deadline = timeout.deadline()?;
         let mut arrived = 0;
         while arrived < most {
             match self.crew.next(&mut Attached(py), deadline) {
                 Ok(Arrival::Notice { kind: kind::LOOK, .. }) => {}
-                Ok(arrival) => told.append(PyCrew::tell(py, arrival))?,
+                Ok(arrival) => match PyCrew::tell(py, arrival)? {
+                    Some(it) => told.append(it)?,
+                    None => done += 1,
+                },
                 Err(PopError::Empty | PopError::ShutDown) => break,
                 // What has arrived already is not lost for a signal: its handler's exception comes with the next wait.
                 Err(PopError::Interrupted(error)) => return Err(error),
@@ -153,7 +206,7 @@ impl PyCrew {
         for (Ticket { owner, detail }, kind, text) in self.take_aside() {
             told.append((0, owner, detail, kind, 0.0, text))?;
         }
-        Ok(told)
+        Ok((told, done))
     }
 
     /// Puts a notice behind all answers that came so far.

@@ -18,8 +18,8 @@ from ropewalk.concurrent.futures.future import Future
 from ropewalk.original import OneOfBoth
 from ropewalk.processes import nesting
 from ropewalk.processes.crew import Crew, wake
-from ropewalk.processes.encoding import Failure, decode, encode_task
-from ropewalk.processes.worker import Manner, work
+from ropewalk.processes.encoding import CALL, KEYWORDS, enlist
+from ropewalk.processes.worker import Failure, Manner, work
 
 __all__ = ["ProcessPoolExecutor"]
 
@@ -75,10 +75,14 @@ class _Employer:
         except _base.InvalidStateError:
             pass  # somebody has cancelled or finished it himself
 
+    def finished(self, count: int) -> None:
+        self.idle += count
+
     def raised(self, failure: Failure, detail: Any) -> BaseException:
-        error = decode(failure.pickled)
-        if failure.text:
-            error.__cause__ = _process._RemoteTraceback(f'\n"""\n{failure.text}"""')
+        _, text, pickled = failure
+        error = _ropewalk.loads(pickled)
+        if text:
+            error.__cause__ = _process._RemoteTraceback(f'\n"""\n{text}"""')
         return error  # type: ignore[no-any-return]
 
     def call(self, detail: Any) -> Any:
@@ -214,22 +218,20 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
         self._result_queue: Any = None
         self._employer: Any = _Employer(self)
         self._crew: Any = self._employer.crew
-        self._enlist: Any = self._crew.engine.enlist
+        self._engine: Any = self._crew.engine
         self._call_queue = _CallQueue(self._crew.engine)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         future = Future()
-        call = (fn, args, kwargs)
-        try:
-            body = encode_task(call)
-        except Exception as error:
-            with self._shutdown_lock:
-                self._get_ready()
-            future.set_exception(error)
-            return future
         with self._shutdown_lock:
             self._get_ready()
-            self._enlist(future, call, body)
+            try:
+                if kwargs:
+                    enlist(self._engine, future, (fn, args, kwargs), KEYWORDS, fn, (args, kwargs))
+                else:
+                    enlist(self._engine, future, (fn, args, kwargs), CALL, fn, args)
+            except Exception as error:
+                future.set_exception(error)
         return future
 
     def _get_ready(self) -> None:
@@ -294,7 +296,7 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
         self._result_queue = None
         self._processes = None
         self._executor_manager_thread_wakeup = None
-        self._employer = self._crew = self._enlist = None
+        self._employer = self._crew = self._engine = None
 
     def __getstate__(self) -> Any:
         raise TypeError("cannot pickle '_thread.lock' object")

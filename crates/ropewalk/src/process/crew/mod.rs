@@ -24,7 +24,7 @@ mod worker;
 
 pub use worker::{TakeError, Task, Worker};
 
-use super::{Fault, Identity, Options, PopError, PushError, Queue};
+use super::{Fault, Identity, Loan, Options, PopError, PushError, Queue};
 use crate::primitive::Mutex;
 use line::{Line, Waiting};
 use record::Answered;
@@ -49,7 +49,7 @@ use window::Window;
 /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
 /// let task = worker.take(&mut Plain, Deadline::NEVER).unwrap();
 /// assert_eq!(worker.body(), b"task");
-/// worker.answer(&task, 1, b"done", &mut Plain, Deadline::NEVER).unwrap();
+/// worker.answer(&task, 1, b"done", &[], &mut Plain, Deadline::NEVER).unwrap();
 ///
 /// let arrival = crew.next(&mut Plain, Deadline::NEVER).unwrap();
 /// let Arrival::Answer { ticket, kind, body, .. } = arrival else { panic!() };
@@ -100,6 +100,8 @@ pub enum Arrival<T> {
         took: Duration,
         /// The answer.
         body: Vec<u8>,
+        /// The buffers that came with it.
+        loans: Vec<Loan>,
     },
     /// A notice of some process.
     Notice {
@@ -259,14 +261,15 @@ impl<T> Crew<T> {
         deadline: Deadline,
     ) -> Result<Arrival<T>, PopError<B::Interrupt>> {
         loop {
-            let record = self.answers.pop(block, deadline)?;
-            if let Some(arrival) = self.arrived(record) {
+            let (mut record, mut loans) = (Vec::new(), Vec::new());
+            self.answers.pop_parts(&mut record, &mut loans, block, deadline)?;
+            if let Some(arrival) = self.arrived(record, loans) {
                 return Ok(arrival);
             }
         }
     }
 
-    fn arrived(&self, mut record: Vec<u8>) -> Option<Arrival<T>> {
+    fn arrived(&self, mut record: Vec<u8>, loans: Vec<Loan>) -> Option<Arrival<T>> {
         let Answered { id, kind, took } = record::read(&record)?;
         record.drain(..record::HEAD);
         if id == 0 {
@@ -275,7 +278,7 @@ impl<T> Crew<T> {
         let mut inside = self.inside.lock();
         let posted = inside.posted.remove(&id)?;
         inside.window.answered(posted.len, took);
-        Some(Arrival::Answer { id, ticket: posted.ticket, kind, took, body: record })
+        Some(Arrival::Answer { id, ticket: posted.ticket, kind, took, body: record, loans })
     }
 
     /// Puts a notice behind all answers that came so far.

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
 /// let task = worker.take(&mut Plain, Deadline::NEVER).unwrap();
 /// assert_eq!(worker.body(), b"task");
-/// worker.answer(&task, 0, b"done", &mut Plain, Deadline::NEVER).unwrap();
+/// worker.answer(&task, 0, b"done", &[], &mut Plain, Deadline::NEVER).unwrap();
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
@@ -136,7 +136,7 @@ impl Worker {
         self.record.get(record::NUMBER..).unwrap_or(&[])
     }
 
-    /// Answers a task, waiting for room until `deadline`; then nothing is in hand any more.
+    /// Answers a task by a body and buffers beside it, waiting for room until `deadline`; then nothing is in hand any more.
     ///
     /// # Errors
     /// [`PushError`]; the task is still in hand.
@@ -149,7 +149,7 @@ impl Worker {
     /// crew.post(|_| Handed::Go).unwrap();
     /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
     /// let task = worker.take(&mut Plain, Deadline::NEVER).unwrap();
-    /// worker.answer(&task, 0, b"done", &mut Plain, Deadline::NEVER).unwrap();
+    /// worker.answer(&task, 0, b"done", &[], &mut Plain, Deadline::NEVER).unwrap();
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn answer<B: Block>(
@@ -157,11 +157,16 @@ impl Worker {
         task: &Task,
         kind: u8,
         body: &[u8],
+        parts: &[&[u8]],
         block: &mut B,
         deadline: Deadline,
     ) -> Result<(), PushError<B::Interrupt>> {
         record::write_answer(&mut self.answer, task.id, kind, task.since.elapsed(), body);
-        self.answers.push(&self.answer, block, deadline)?;
+        if parts.is_empty() {
+            self.answers.push(&self.answer, block, deadline)?;
+        } else {
+            self.answers.push_parts(&self.answer, parts, block, deadline)?;
+        }
         self.tasks.put_down();
         self.busy = false;
         Ok(())
