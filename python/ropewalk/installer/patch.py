@@ -19,6 +19,8 @@ MODULES = {
     "threading": "ropewalk.threading",
     "queue": "ropewalk.queue",
     "concurrent.futures": "ropewalk.concurrent.futures",
+    "concurrent.futures.process": "ropewalk.concurrent.futures.process",
+    "multiprocessing.pool": "ropewalk.multiprocessing.pool",
     "multiprocessing.queues": "ropewalk.multiprocessing.queues",
     "multiprocessing.synchronize": "ropewalk.multiprocessing.synchronize",
     "multiprocessing.popen_fork": "ropewalk.multiprocessing.popen_fork",

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `queue` | byte records, first in, first out; bounded or not; with shutdown and a count of the unfinished |
 //! | `hand` | which record each process has taken out, and which were lost |
+//! | `crew` | tasks for worker processes, and their answers |
 //! | `iter` | records one after the other, until the queue is shut down |
 //! | `lock` | one holder at a time; after a dead one, the next |
 //! | `semaphore` | a number of permits |
@@ -21,6 +22,7 @@
 
 mod barrier;
 mod condition;
+mod crew;
 mod event;
 mod hand;
 mod iter;
@@ -31,6 +33,7 @@ mod semaphore;
 
 pub use barrier::{Barrier, Came, Early, Last, NotPassed};
 pub use condition::{Condition, Waiting};
+pub use crew::{Arrival, Crew, Handed, Refused, TakeError, Task, Worker};
 pub use event::Event;
 pub use iter::Iter;
 pub use lock::{Lock, Taken};
