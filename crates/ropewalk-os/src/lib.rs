@@ -16,6 +16,7 @@
 //! | [`memory`] | anonymous memory that other processes can map |
 //! | [`cgroup`] | how much memory may this container use |
 //! | [`watcher`] | the same by a thread, for who has no line to hold on to |
+//! | [`stream`] | pipes and sockets by their descriptors |
 //! | [`block`] | what a thread must give back before it sleeps |
 //!
 //! ```
@@ -44,6 +45,7 @@ pub mod lifeline;
 pub mod memory;
 pub mod robust;
 pub mod shared_futex;
+pub mod stream;
 pub mod thread;
 pub mod watcher;
 

@@ -383,6 +383,53 @@ class Worker:
     def orphaned(self) -> bool:
         """Whether this thread was carried into a child process by fork: it works for nobody there."""
 
+class Connection:
+    """One end of a pipe or a socket, by its descriptor: whole messages in the format of ``multiprocessing``."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
+    def __init__(self, handle: SupportsIndex, readable: Any = True, writable: Any = True) -> None: ...
+    _handle: int | None
+    _readable: bool
+    _writable: bool
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed."""
+    @property
+    def readable(self) -> bool:
+        """Whether one can receive from it."""
+    @property
+    def writable(self) -> bool:
+        """Whether one can send to it."""
+    def fileno(self) -> int:
+        """Its descriptor.
+
+        :raises OSError: it is closed.
+        """
+    def close(self) -> None:
+        """Close it; again is harmless."""
+    def send_bytes(self, buf: Any, offset: int = 0, size: int | None = None) -> None:
+        """Send ``size`` bytes of what ``buf`` lends, from ``offset`` on, as one message.
+
+        :raises ValueError: these are not in it.
+        :raises OSError: it is closed or read-only, or the other end is closed.
+        """
+    def recv_bytes(self, maxlength: int | None = None) -> bytes:
+        """Receive a message.
+
+        :raises EOFError: there will be none any more.
+        :raises OSError: it is longer than ``maxlength``, or torn; one cannot receive from it any more.
+        """
+    def recv_bytes_into(self, buf: Any, offset: int = 0) -> int:
+        """Receive a message into what ``buf`` lends, from the byte ``offset`` on; its length.
+
+        :raises multiprocessing.BufferTooShort: it is longer; the exception holds it.
+        :raises EOFError: as :meth:`recv_bytes`.
+        """
+    def poll(self, timeout: float | None = 0.0) -> bool:
+        """Whether something can be received, within ``timeout`` seconds; ``None`` waits as long as it takes."""
+    def __enter__(self) -> Self: ...
+    def _check_sending(self) -> None: ...
+
 def lifeline_lease() -> int:
     """A descriptor for one child, to hold on to: it is told by it when this process ends, however that happens.
 

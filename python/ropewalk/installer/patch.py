@@ -19,6 +19,7 @@ MODULES = {
     "threading": "ropewalk.threading",
     "queue": "ropewalk.queue",
     "concurrent.futures": "ropewalk.concurrent.futures",
+    "multiprocessing.connection": "ropewalk.multiprocessing.connection",
     "multiprocessing.popen_fork": "ropewalk.multiprocessing.popen_fork",
     "multiprocessing.popen_spawn_posix": "ropewalk.multiprocessing.popen_spawn_posix",
     "multiprocessing.popen_forkserver": "ropewalk.multiprocessing.popen_forkserver",

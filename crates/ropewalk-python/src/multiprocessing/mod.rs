@@ -2,12 +2,17 @@
 //!
 //! | file | what it is |
 //! |---|---|
+//! | `connection` | one end of a pipe |
+//! | `lent` | bytes that the system reads and writes without the GIL |
 //! | `lifeline` | children that end with the process that started them |
 
+mod connection;
+mod lent;
 mod lifeline;
 
 use pyo3::prelude::*;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<connection::PyConnection>()?;
     lifeline::register(module)
 }

@@ -3,6 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `queue` | byte records, first in, first out; bounded or not; with shutdown and a count of the unfinished |
+//! | `message` | messages over a pipe or a socket, as `multiprocessing.connection` sends them |
 //! | `iter` | records one after the other, until the queue is shut down |
 //!
 //! What is shared lies in anonymous memory that goes from process to process as a descriptor. It has no name that
@@ -13,6 +14,7 @@
 //! These waits do not stand in the wait graph: the other end is in another process.
 
 mod iter;
+pub mod message;
 mod queue;
 
 pub use iter::Iter;
