@@ -31,13 +31,30 @@ const ALLOWED: &[(&str, &str)] = &[
     ("crates/ropewalk-os/src/memory.rs", "memfd_create, mmap: std has no shared memory"),
     ("crates/ropewalk-os/src/robust.rs", "robust mutexes: std's has no way to survive its owner"),
     ("crates/ropewalk-os/src/shared_futex.rs", "futex between processes, with requeue: std has neither"),
-    ("crates/ropewalk-os/src/stream.rs", "descriptors that belong to a program of Python: std would close them"),
+    ("crates/ropewalk-os/src/shared_words.rs", "anonymous shared mmap: std has none"),
+    (
+        "crates/ropewalk-os/src/stream.rs",
+        "descriptors that belong to a program of Python: std would close them",
+    ),
     ("crates/ropewalk-os/src/thread.rs", "pthread_self: std's ThreadId is not the number that Python shows"),
     ("crates/ropewalk-os/src/watcher.rs", "pidfd_open, and a thread that takes no signals: std has neither"),
     (
         "crates/ropewalk-python/src/multiprocessing/lent.rs",
         "buffers of any format, and `bytes` written without being cleared first",
     ),
+    (
+        "crates/ropewalk-python/src/multiprocessing/synchronize/arguments.rs",
+        "arguments as the interpreter passes them to raw types",
+    ),
+    (
+        "crates/ropewalk-python/src/multiprocessing/synchronize/memory.rs",
+        "a descriptor comes as a number from Python",
+    ),
+    (
+        "crates/ropewalk-python/src/multiprocessing/synchronize/sem_lock.rs",
+        "a raw type: PyO3's cost is the whole margin of a lock",
+    ),
+    ("crates/ropewalk-python/src/multiprocessing/synchronize/sem_lock_type.rs", "a raw type, as above"),
     (
         "crates/ropewalk-python/src/threading/acquire.rs",
         "arguments as the interpreter passes them to raw types",
@@ -61,6 +78,7 @@ const ALLOWED: &[(&str, &str)] = &[
         "atomics, a lock and bytes at fixed places in memory that other processes write",
     ),
     ("crates/ropewalk-shm/src/segment.rs", "words in memory that other processes write"),
+    ("crates/ropewalk-shm/src/slab.rs", "atomics at fixed places in memory that other processes write"),
     ("crates/ropewalk-shm/tests/crash/ledger.rs", "counters that killed processes leave behind"),
     ("crates/ropewalk-shm/tests/crash/process.rs", "fork, ptrace and signals: std starts programs only"),
     ("crates/ropewalk-shm/tests/crash/watchdog.rs", "a timer and its signal's handler"),

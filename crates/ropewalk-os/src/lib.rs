@@ -16,6 +16,7 @@
 //! | [`memory`] | anonymous memory that other processes can map |
 //! | [`cgroup`] | how much memory may this container use |
 //! | [`watcher`] | the same by a thread, for who has no line to hold on to |
+//! | [`shared_words`] | words that forked processes share |
 //! | [`stream`] | pipes and sockets by their descriptors |
 //! | [`block`] | what a thread must give back before it sleeps |
 //!
@@ -45,6 +46,7 @@ pub mod lifeline;
 pub mod memory;
 pub mod robust;
 pub mod shared_futex;
+pub mod shared_words;
 pub mod stream;
 pub mod thread;
 pub mod watcher;

@@ -77,7 +77,8 @@ pub fn read_new(fd: RawFd, into: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
 /// ```
 #[inline]
 pub fn write(fd: RawFd, parts: [&[u8]; 2]) -> io::Result<usize> {
-    let parts = parts.map(|part| libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() });
+    let parts =
+        parts.map(|part| libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() });
     // SAFETY: rule 1; writev only reads.
     let written = unsafe { libc::writev(fd, parts.as_ptr(), 2) };
     usize::try_from(written).map_err(|_| io::Error::last_os_error())

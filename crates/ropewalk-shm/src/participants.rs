@@ -9,9 +9,11 @@
 //! | number 0 | free |
 //! | a process that runs | taken |
 //! | a process that has ended, or another of the same number | to be buried |
+//! | the same, with a record in hand | kept until somebody asks what was lost, or until there is no other slot |
 //!
 //! What must stay true: a slot is written only under the structure's lock, and its number last when it is taken and
-//! last when it is freed, so that a process killed in between leaves it free or buried once more.
+//! last when it is freed, so that a process killed in between leaves it free or buried once more. Only what a process
+//! has in hand it may put down without the lock.
 
 use ropewalk_os::fork;
 use ropewalk_os::identity::Identity;
@@ -33,7 +35,8 @@ pub struct Slot {
     /// Threads of it that sleep in each line.
     pub asleep: [AtomicU32; LINES],
     start: AtomicU64,
-    _spare: AtomicU64,
+    /// Number of the record in its hand, plus one.
+    in_hand: AtomicU64,
 }
 
 impl Slot {
@@ -44,12 +47,36 @@ impl Slot {
     fn take(&self, who: Identity) {
         self.start.store(who.start, Relaxed);
         self.asleep.iter().for_each(|count| count.store(0, Relaxed));
+        self.in_hand.store(0, Relaxed);
         self.pid.store(who.pid, Relaxed);
     }
 
     fn free(&self) {
         self.asleep.iter().for_each(|count| count.store(0, Relaxed));
         self.pid.store(0, Relaxed);
+    }
+
+    /// Frees the slot of a dead process, or keeps of it what it had in hand.
+    fn bury(&self) {
+        match self.in_hand() {
+            Some(_) => self.asleep.iter().for_each(|count| count.store(0, Relaxed)),
+            None => self.free(),
+        }
+    }
+
+    fn in_hand(&self) -> Option<u64> {
+        self.in_hand.load(Relaxed).checked_sub(1)
+    }
+
+    /// Before the commit that takes the record with this number out.
+    #[inline]
+    pub fn take_in_hand(&self, record: u64) {
+        self.in_hand.store(record + 1, Relaxed);
+    }
+
+    /// Nothing is in hand any more: by the process itself, or under the lock.
+    pub fn put_down(&self) {
+        self.in_hand.store(0, Relaxed);
     }
 
     fn is_free(&self) -> bool {
@@ -89,7 +116,10 @@ impl<'a> Table<'a> {
             None if used.len() < SLOTS => used.len(),
             None => {
                 self.bury(held);
-                free(used)?
+                free(used).or_else(|| {
+                    self.take_lost(held); // nobody has asked for it
+                    free(used)
+                })?
             }
         };
         self.slots[number].take(who);
@@ -110,9 +140,31 @@ impl<'a> Table<'a> {
         identity.pid != 0 && identity.is_alive()
     }
 
-    /// Frees the slots of processes that have ended.
+    /// Frees the slots of processes that have ended, but for what they had in hand.
     pub fn bury(self, _held: &Guard<'_>) {
-        self.used().iter().filter(|slot| !slot.is_free() && !slot.identity().is_alive()).for_each(Slot::free);
+        self.dead().for_each(Slot::bury);
+    }
+
+    fn dead(self) -> impl Iterator<Item = &'a Slot> {
+        self.used().iter().filter(|slot| !slot.is_free() && !slot.identity().is_alive())
+    }
+
+    /// The records in the hands of processes, dead ones too.
+    pub fn in_hand(self, _held: &Guard<'_>) -> Vec<(Identity, u64)> {
+        let taken = self.used().iter().filter(|slot| !slot.is_free());
+        taken.filter_map(|slot| Some((slot.identity(), slot.in_hand()?))).collect()
+    }
+
+    /// The records that were in the hands of processes which have ended; their slots are free now.
+    pub fn take_lost(self, _held: &Guard<'_>) -> Vec<(Identity, u64)> {
+        let lost = |slot: &Slot| Some((slot.identity(), slot.in_hand()?));
+        self.dead().filter_map(|slot| lost(slot).inspect(|_| slot.free())).collect()
+    }
+
+    /// Puts down what a killed holder of the lock had taken up and not committed: records from this number on.
+    pub fn put_down_from(self, _held: &Guard<'_>, record: u64) {
+        let early = |slot: &&Slot| slot.in_hand().is_some_and(|in_hand| in_hand >= record);
+        self.used().iter().filter(early).for_each(Slot::put_down);
     }
 
     /// How many threads of all processes sleep in a line.
@@ -198,6 +250,36 @@ mod tests {
     }
 
     #[test]
+    fn what_a_dead_process_had_in_hand_is_kept_until_it_is_asked_for() {
+        table(|held, table| {
+            let me = table.enter(held, Identity::current().expect("proc")).expect("room");
+            let other = table.enter(held, dead()).expect("room");
+            table.slot(me).take_in_hand(0);
+            table.slot(other).take_in_hand(6);
+            table.slot(other).asleep[1].store(5, Relaxed);
+            table.bury(held);
+            assert_eq!(table.asleep(held, 1), 0);
+            assert_eq!(table.in_hand(held).len(), 2);
+            assert_eq!(table.take_lost(held), [(dead(), 6)]);
+            assert_eq!(table.take_lost(held), []);
+            assert_eq!(table.enter(held, dead()), Some(other));
+            table.bury(held);
+            assert_eq!(table.in_hand(held).len(), 1, "a slot is taken with nothing in hand");
+        });
+    }
+
+    #[test]
+    fn a_record_taken_up_and_not_taken_out_is_put_down() {
+        table(|held, table| {
+            let [one, other] = [(); 2].map(|()| table.enter(held, dead()).expect("room"));
+            table.slot(one).take_in_hand(6);
+            table.slot(other).take_in_hand(7);
+            table.put_down_from(held, 7);
+            assert_eq!(table.take_lost(held), [(dead(), 6)]);
+        });
+    }
+
+    #[test]
     fn a_full_table_buries_its_dead_before_it_refuses() {
         table(|held, table| {
             let me = Identity::current().expect("proc");
@@ -205,7 +287,9 @@ mod tests {
                 table.enter(held, me).expect("room");
             }
             assert_eq!(table.enter(held, dead()), Some(SLOTS - 1));
-            assert_eq!(table.enter(held, me), Some(SLOTS - 1));
+            assert_eq!(table.enter(held, dead()), Some(SLOTS - 1));
+            table.slot(SLOTS - 1).take_in_hand(3);
+            assert_eq!(table.enter(held, me), Some(SLOTS - 1), "better than to refuse");
             assert_eq!(table.enter(held, me), None);
         });
     }

@@ -133,6 +133,58 @@ fn each_record_goes_to_one_of_many_consumers_in_the_order_of_its_producer() {
 }
 
 #[test]
+fn a_record_has_the_number_of_those_before_it() {
+    let ring = ring(u64::MAX);
+    let mut buffer = Vec::new();
+    for number in 0..3 {
+        assert_eq!(ring.try_push(b"rope"), Ok(number));
+    }
+    assert_eq!(ring.try_pop(&mut buffer), Ok(0));
+    assert_eq!(ring.try_push(b"walk"), Ok(3));
+    assert_eq!(again(&ring).try_pop(&mut buffer), Ok(1));
+}
+
+#[test]
+fn parts_of_any_length_come_out_as_they_went_in() {
+    let _watch = watchdog::watch();
+    let one = ring(u64::MAX);
+    let other = again(&one);
+    let (mut body, mut loans) = (Vec::new(), Vec::new());
+    for len in [0, 1, 7, 8, 4096, 32_767, 32_768, 65_536, 65_537, 1 << 20, 3 << 20] {
+        let bytes: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+        let buffers: [&[u8]; 3] = [&bytes, b"x", &bytes[len / 2..]];
+        let number = one.push_parts(&bytes, &buffers, &mut Plain, Deadline::NEVER).expect("room");
+        assert_eq!(other.pop_parts(&mut body, &mut loans, &mut Plain, Deadline::NEVER), Ok(number));
+        assert!(body == bytes && loans.iter().map(|loan| &**loan).eq(buffers), "{len}");
+
+        one.push_parts(&bytes, &buffers, &mut Plain, Deadline::NEVER).expect("room");
+        assert_eq!(pop(&other), [&bytes, buffers[0], buffers[1], buffers[2]].concat(), "{len}, in one piece");
+        push(&one, &bytes);
+        other.pop_parts(&mut body, &mut loans, &mut Plain, Deadline::NEVER).expect("a record");
+        assert!(body == bytes && loans.is_empty(), "{len}, without parts");
+    }
+}
+
+#[test]
+fn a_ring_that_tracks_knows_the_record_in_each_hand() {
+    let ring = Ring::create(&Options { track: true, ..Options::default() }).expect("memfd");
+    let other = again(&ring); // a handle more, a hand more
+    let mut buffer = Vec::new();
+    (0..4).for_each(|_| push(&ring, b"task"));
+    let hands = || -> Vec<u64> { ring.in_hand().expect("whole").iter().map(|&(_, number)| number).collect() };
+    ring.try_pop(&mut buffer).expect("a record");
+    other.try_pop(&mut buffer).expect("a record");
+    assert_eq!(hands(), [0, 1]);
+    ring.try_pop(&mut buffer).expect("a record");
+    assert_eq!(hands(), [2, 1]);
+    ring.put_down();
+    assert_eq!(hands(), [1]);
+    assert_eq!(ring.take_lost(), Ok(vec![]), "nobody died");
+    drop(other);
+    assert_eq!(hands(), []);
+}
+
+#[test]
 fn a_full_ring_lets_a_producer_wait_for_room() {
     let _watch = watchdog::watch();
     let ring = ring(1);

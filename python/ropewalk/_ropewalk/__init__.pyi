@@ -6,7 +6,7 @@ its name, signature and docstring. What is told here is what the engine does. Ti
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, final
+from typing import Any, Final, Self, SupportsIndex, final
 
 from typing_extensions import disjoint_base
 
@@ -15,12 +15,14 @@ __all__ = [
     "Barrier",
     "BoundedSemaphore",
     "Condition",
+    "Connection",
     "Declared",
     "Detour",
     "Event",
     "Future",
     "Gathering",
     "LifoQueue",
+    "Memory",
     "PriorityQueue",
     "Queue",
     "Semaphore",
@@ -28,11 +30,22 @@ __all__ = [
     "WorkQueue",
     "Worker",
     "__version__",
+    "begin_sem_lock",
     "class_statement",
     "deadlock_mode",
+    "end_with",
+    "forget_locks",
     "graft",
+    "lifeline_another",
+    "lifeline_hold",
+    "lifeline_hold_again",
+    "lifeline_lease",
+    "lifeline_let_go",
     "lock_order",
     "make_locks",
+    "make_sem_lock",
+    "open_sem_lock",
+    "place_of_sem_lock",
     "set_deadlock_mode",
     "set_lock_order",
     "thread_ended",
@@ -383,6 +396,7 @@ class Worker:
     def orphaned(self) -> bool:
         """Whether this thread was carried into a child process by fork: it works for nobody there."""
 
+@disjoint_base
 class Connection:
     """One end of a pipe or a socket, by its descriptor: whole messages in the format of ``multiprocessing``."""
 
@@ -429,6 +443,40 @@ class Connection:
         """Whether something can be received, within ``timeout`` seconds; ``None`` waits as long as it takes."""
     def __enter__(self) -> Self: ...
     def _check_sending(self) -> None: ...
+
+@final
+class Memory:
+    """The memory of many small objects that processes share."""
+
+    @staticmethod
+    def receive(fd: int, /) -> Memory:
+        """The memory behind a descriptor that another process has sent, which is this object's from now on.
+
+        Raises `OSError` if it is no such memory, or one of another version or pid namespace.
+        """
+    @property
+    def id(self) -> int:
+        """A number that no other memory has while this one is there."""
+    def fileno(self) -> int:
+        """Its descriptor."""
+
+def make_sem_lock(original: type) -> type:
+    """The type of locks and semaphores between processes, in the image of `_multiprocessing.SemLock`."""
+
+def begin_sem_lock(object: Any, kind: int, value: int, maxvalue: int, owned: bool) -> None:
+    """Makes a new object of that type a lock or a semaphore. If `owned`, a lock that knows which process has it.
+
+    Raises `ValueError` for an unknown kind, `OSError` for a value that cannot be counted, or without memory.
+    """
+
+def open_sem_lock(object: Any, memory: Memory, number: int, kind: int, maxvalue: int, owned: bool) -> None:
+    """Makes a new object of that type the one of this number in memory. Raises `OSError` if there is none."""
+
+def place_of_sem_lock(object: Any) -> tuple[Memory, int, int, int, bool]:
+    """What `open_sem_lock` takes for the same object in another process."""
+
+def forget_locks() -> None:
+    """This process has begun as another's child: it holds none of the locks that its parent held."""
 
 def lifeline_lease() -> int:
     """A descriptor for one child, to hold on to: it is told by it when this process ends, however that happens.

@@ -9,6 +9,7 @@ A subclass that overrides one of the steps (``_send_bytes``, ``_recv_bytes`` ...
 from __future__ import annotations
 
 import copyreg
+import functools
 import multiprocessing.connection as _original
 import pickle
 from io import BytesIO
@@ -104,7 +105,16 @@ def _dumps(obj: Any) -> Any:
     return message
 
 
-Pipe = rebound(_theirs.Pipe, Connection=Connection)
+_pipe = rebound(_theirs.Pipe, Connection=Connection)
+
+
+@functools.wraps(_theirs.Pipe)
+def Pipe(duplex: bool = True) -> tuple[Connection, Connection]:  # noqa: N802
+    ends: tuple[Connection, Connection] = _pipe(duplex)
+    _ropewalk.pair_up(*ends)
+    return ends
+
+
 _client = rebound(_theirs.SocketClient, Connection=Connection)
 Client = rebound(_theirs.Client, SocketClient=_client)
 
@@ -119,4 +129,4 @@ class Listener(_theirs.Listener):  # type: ignore[misc]
     __init__ = rebound(_theirs.Listener.__init__, SocketListener=_SocketListener)
 
 
-PATCHES = {"multiprocessing.connection": {"Connection": Connection}}
+PATCHES = {"multiprocessing.connection": {"Connection": Connection, "Pipe": Pipe}}

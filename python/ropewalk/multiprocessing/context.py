@@ -13,7 +13,12 @@ from typing import Any
 __all__ = ["DEFAULT"]
 
 #: What a context makes -> the module of ours that has it.
-HOMES: dict[str, str] = {}
+HOMES: dict[str, str] = {
+    "BoundedSemaphore": "ropewalk.multiprocessing.synchronize",
+    "Lock": "ropewalk.multiprocessing.synchronize",
+    "RLock": "ropewalk.multiprocessing.synchronize",
+    "Semaphore": "ropewalk.multiprocessing.synchronize",
+}
 
 
 class _Ours:

@@ -5,8 +5,7 @@
 //! attributes of the interpreter that are written in C are used, and none that gives up the GIL.
 
 use super::Told;
-use crate::once::intern;
-use crate::once::once;
+use crate::once::{intern, once};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyString};

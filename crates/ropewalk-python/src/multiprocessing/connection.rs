@@ -9,11 +9,13 @@ use pyo3::exceptions::{PyBufferError, PyEOFError, PyOSError, PyOverflowError, Py
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyMemoryView, PyTuple, PyType};
+use ropewalk::process::Traffic;
 use ropewalk::process::message::{self, Incoming, MessageError, Received};
 use ropewalk::{Block, Deadline};
 use ropewalk_os::stream;
 use std::cell::Cell;
 use std::os::fd::RawFd;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 /// A message up to here is received into memory of the thread, without the GIL from its first byte to its last.
@@ -30,11 +32,13 @@ enum Got<'py> {
 }
 
 #[pyclass(name = "Connection", module = "ropewalk._ropewalk", subclass, frozen)]
-pub(super) struct PyConnection {
+struct PyConnection {
     /// The descriptor, or -1 once it is closed.
     handle: AtomicI32,
     readable: AtomicBool,
     writable: AtomicBool,
+    /// Set if both ends were made here.
+    traffic: OnceLock<Traffic>,
 }
 
 impl PyConnection {
@@ -89,7 +93,8 @@ impl PyConnection {
     fn got<'py>(&self, py: Python<'py>, handle: RawFd, limit: Option<u64>) -> PyResult<Got<'py>> {
         // Taken out: a signal's handler may receive something too.
         let mut buffer = BUFFER.take().unwrap_or_else(|| vec![0; SMALL].into_boxed_slice());
-        let received = Incoming::default().receive(handle, &mut buffer, limit, &mut Attached(py));
+        let received =
+            Incoming::default().receive(handle, &mut buffer, limit, self.traffic.get(), &mut Attached(py));
         let got = match received {
             Ok(Received::Whole(length)) => Ok(Got::Bytes(PyBytes::new(py, &buffer[..length]))),
             // More than an address has bits is more than there is memory.
@@ -100,7 +105,12 @@ impl PyConnection {
         got
     }
 
-    fn bytes<'py>(&self, py: Python<'py>, handle: RawFd, limit: Option<u64>) -> PyResult<Bound<'py, PyBytes>> {
+    fn bytes<'py>(
+        &self,
+        py: Python<'py>,
+        handle: RawFd,
+        limit: Option<u64>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         match self.got(py, handle, limit)? {
             Got::Bytes(bytes) => Ok(bytes),
             Got::Large(length) => filled(py, length, |piece| {
@@ -119,6 +129,7 @@ impl PyConnection {
             handle: AtomicI32::new(-1),
             readable: AtomicBool::new(false),
             writable: AtomicBool::new(false),
+            traffic: OnceLock::new(),
         }
     }
 
@@ -139,13 +150,13 @@ impl PyConnection {
         Ok(())
     }
 
-    #[getter]
-    fn _handle(&self) -> Option<RawFd> {
+    #[getter(_handle)]
+    fn handle_or_none(&self) -> Option<RawFd> {
         Some(self.handle.load(Ordering::Relaxed)).filter(|&handle| handle != -1)
     }
 
-    #[setter]
-    fn set__handle(&self, handle: Option<RawFd>) {
+    #[setter(_handle)]
+    fn set_handle(&self, handle: Option<RawFd>) {
         self.handle.store(handle.unwrap_or(-1), Ordering::Relaxed);
     }
 
@@ -154,8 +165,8 @@ impl PyConnection {
         self.readable.load(Ordering::Relaxed)
     }
 
-    #[setter]
-    fn set__readable(&self, readable: Truth) {
+    #[setter(_readable)]
+    fn set_readable(&self, readable: Truth) {
         self.readable.store(readable.0, Ordering::Relaxed);
     }
 
@@ -164,8 +175,8 @@ impl PyConnection {
         self.writable.load(Ordering::Relaxed)
     }
 
-    #[setter]
-    fn set__writable(&self, writable: Truth) {
+    #[setter(_writable)]
+    fn set_writable(&self, writable: Truth) {
         self.writable.store(writable.0, Ordering::Relaxed);
     }
 
@@ -216,11 +227,12 @@ impl PyConnection {
         let message = match size.map(usize::try_from) {
             None => message,
             Some(Err(_)) => return Err(PyValueError::new_err("size is negative")),
-            Some(Ok(size)) => message
-                .get(..size)
-                .ok_or_else(|| PyValueError::new_err("buffer length < offset + size"))?,
+            Some(Ok(size)) => {
+                message.get(..size).ok_or_else(|| PyValueError::new_err("buffer length < offset + size"))?
+            }
         };
-        message::send(handle, message, &mut Attached(py)).map_err(|why| self.failed(py, why))
+        message::send(handle, message, self.traffic.get(), &mut Attached(py))
+            .map_err(|why| self.failed(py, why))
     }
 
     #[pyo3(signature = (maxlength = None))]
@@ -237,10 +249,13 @@ impl PyConnection {
     #[pyo3(signature = (buf, offset = 0))]
     fn recv_bytes_into(&self, py: Python<'_>, buf: &Bound<'_, PyAny>, offset: isize) -> PyResult<usize> {
         let handle = self.to_read()?;
-        let mut lent = Lent::of(buf, true).map_err(|error| match error.is_instance_of::<PyBufferError>(py) {
-            true => PyTypeError::new_err(format!("recv_bytes_into() needs a buffer to write into: {error}")),
-            false => error,
-        })?;
+        let mut lent =
+            Lent::of(buf, true).map_err(|error| match error.is_instance_of::<PyBufferError>(py) {
+                true => {
+                    PyTypeError::new_err(format!("recv_bytes_into() needs a buffer to write into: {error}"))
+                }
+                false => error,
+            })?;
         let Ok(offset) = usize::try_from(offset) else {
             return Err(PyValueError::new_err("negative offset"));
         };
@@ -297,6 +312,21 @@ impl PyConnection {
     fn _check_sending(&self) -> PyResult<()> {
         self.to_write().map(drop)
     }
+}
+
+/// The two ends of a pipe will look at each other's traffic before they sleep.
+#[pyfunction]
+#[pyo3(signature = (one, other, /))]
+fn pair_up(one: &Bound<'_, PyConnection>, other: &Bound<'_, PyConnection>) {
+    if let Some((first, second)) = Traffic::pair() {
+        let _ = one.get().traffic.set(first);
+        let _ = other.get().traffic.set(second);
+    }
+}
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyConnection>()?;
+    module.add_function(wrap_pyfunction!(pair_up, module)?)
 }
 
 static TOO_SHORT: PyOnceLock<Py<PyType>> = PyOnceLock::new();

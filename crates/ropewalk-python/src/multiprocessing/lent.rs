@@ -15,6 +15,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::mem::MaybeUninit;
 
+// SAFETY: the interpreter's own, as its headers have it; PyO3 does not.
+unsafe extern "C" {
+    fn _PyBytes_Resize(bytes: *mut *mut ffi::PyObject, size: ffi::Py_ssize_t) -> std::ffi::c_int;
+}
+
 /// The bytes of an object with the buffer interface.
 pub(super) struct Lent(ffi::Py_buffer);
 
@@ -91,7 +96,7 @@ pub(super) fn filled<'py>(
             }
             known = length.min(known.saturating_mul(2));
             let size = size(known).inspect_err(|_| ffi::Py_DECREF(bytes))?;
-            ffi::_PyBytes_Resize(&mut bytes, size);
+            _PyBytes_Resize(&mut bytes, size);
         }
     }
 }

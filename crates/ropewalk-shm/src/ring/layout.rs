@@ -29,7 +29,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The version of everything in this file. C libraries whose mutexes differ in size have different layouts.
-const LAYOUT: u32 = 1 << 16 | std::mem::size_of::<RobustMutex>() as u32;
+const LAYOUT: u32 = 2 << 16 | std::mem::size_of::<RobustMutex>() as u32;
 
 /// Offset and size of the first segment, as a power of two.
 pub const FIRST_BITS: u32 = 16;
@@ -63,6 +63,8 @@ pub struct Header {
     pub looked: AtomicU64,
     /// Slot of the process that gives a segment's memory back, plus one.
     pub puncher: AtomicU32,
+    /// Whether slots name the records in the hands of their processes.
+    pub track: AtomicU32,
     /// What all of it is changed under.
     pub lock: RobustMutex,
     /// The commit: counts commits, and its lowest bit says which state is true.
@@ -87,13 +89,16 @@ pub struct Options {
     /// At most about so many bytes do; rounded down to a power of two between 128 KiB and 1 GiB. It costs address
     /// space; memory is used by what is really written.
     pub max_bytes: usize,
+    /// Whether it notes which record each process has in its hand (see [`Ring::in_hand`](super::Ring::in_hand)). A process
+    /// takes a slot then with the first record that it takes out.
+    pub track: bool,
 }
 
 impl Default for Options {
     /// As many records as fit; 1 GiB of them, or half of what the container may use if that is less.
     fn default() -> Options {
         let half = cgroup::memory_limit().map_or(usize::MAX, |limit| (limit / 2) as usize);
-        Options { max_records: u64::MAX, max_bytes: half.min(1 << 30) }
+        Options { max_records: u64::MAX, max_bytes: half.min(1 << 30), track: false }
     }
 }
 
@@ -102,6 +107,7 @@ impl Default for Options {
 pub struct Store {
     pub segment: Segment,
     largest: u32,
+    tracks: bool,
 }
 
 impl Store {
@@ -129,10 +135,11 @@ impl Store {
             header.namespace.store(namespace, Ordering::Relaxed);
             header.max_records.store(options.max_records, Ordering::Relaxed);
             header.largest.store(largest, Ordering::Relaxed);
+            header.track.store(u32::from(options.track), Ordering::Relaxed);
             super::state::State::EMPTY.write(&header.states[0].0);
             Ok(())
         })?;
-        Ok(Store { segment, largest })
+        Ok(Store { segment, largest, tracks: options.track })
     }
 
     /// Memory that another process made.
@@ -141,8 +148,9 @@ impl Store {
         if segment.mapping().len() < FIRST << 1 {
             return Err(OpenError::Corrupt);
         }
-        let mut store = Store { segment, largest: 0 };
+        let mut store = Store { segment, largest: 0, tracks: false };
         store.largest = store.header().largest.load(Ordering::Relaxed);
+        store.tracks = store.header().track.load(Ordering::Relaxed) != 0;
         let whole = FIRST.checked_shl(store.largest.saturating_add(1));
         if store.largest as usize >= SEGMENTS || whole != Some(store.segment.mapping().len()) {
             return Err(OpenError::Corrupt);
@@ -159,6 +167,12 @@ impl Store {
     #[inline]
     pub fn largest(&self) -> usize {
         self.largest as usize
+    }
+
+    /// Whether slots name the records in the hands of their processes.
+    #[inline]
+    pub fn tracks(&self) -> bool {
+        self.tracks
     }
 
     #[inline]

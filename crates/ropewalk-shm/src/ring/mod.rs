@@ -8,7 +8,10 @@
 //! | `growth` | where the next record goes; memory given back |
 //! | `wait` | try, sleep, try again |
 //! | `spin` | how long to look before sleeping |
+//! | `record` | how a record lies in a segment, in one piece or in parts |
+//! | `loan` | a large buffer in the hands of who took its record out |
 //! | `push`, `pop`, `join` | the operations |
+//! | `hold` | which record each process has in its hand |
 //! | `recovery` | what is healed when a process was killed with the lock in hand |
 //! | `error` | why a record did not go in or come out |
 //! | this | the ring |
@@ -20,10 +23,13 @@
 mod chain;
 mod error;
 mod growth;
+mod hold;
 mod join;
 pub(crate) mod layout;
+mod loan;
 mod pop;
 mod push;
+mod record;
 mod recovery;
 mod spin;
 mod state;
@@ -31,6 +37,7 @@ mod wait;
 
 pub use error::{DoneError, Fault, JoinError, PopError, PushError};
 pub use layout::Options;
+pub use loan::Loan;
 
 use crate::lock;
 use crate::participants::{LINES, Membership};

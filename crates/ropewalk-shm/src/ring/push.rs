@@ -3,6 +3,7 @@
 use super::error::{Fault, PushError};
 use super::growth::{FIRST_LARGE, Patience, Place};
 use super::layout::size;
+use super::record::{Record, need};
 use super::state::State;
 use super::wait::{Operation, Step, Stop};
 use super::{NOT_EMPTY, NOT_FULL, Ring};
@@ -10,35 +11,15 @@ use ropewalk_os::robust::Guard;
 use ropewalk_os::{Block, Deadline, Plain};
 use std::sync::atomic::Ordering::Relaxed;
 
-/// A record begins with one word: its length, and a mark that nothing else begins with.
-const MARK: u64 = 0x5257;
-
-/// The word before a record of `len` bytes.
-#[inline]
-pub(super) fn header_word(len: usize) -> u64 {
-    MARK << 48 | len as u64
-}
-
-/// The length that a word says; `None` if it is not one that stands before a record.
-#[inline]
-pub(super) fn length(word: u64) -> Option<usize> {
-    (word >> 32 == MARK << 16).then_some(word as u32 as usize)
-}
-
-/// Bytes of a segment that a record of `len` bytes takes.
-#[inline]
-pub(super) fn need(len: usize) -> u64 {
-    8 + (len as u64).next_multiple_of(8)
-}
-
 struct Push<'a> {
-    record: &'a [u8],
+    record: Record<'a>,
     /// None if it must not wait.
     patience: Option<Patience>,
 }
 
 enum Pushed {
-    In,
+    /// It is inside, as the record with this number.
+    In(u64),
     Closed,
 }
 
@@ -80,8 +61,7 @@ impl Operation for Push<'_> {
 
         let last = state.chain.last();
         ring.store.touch(last, state.tail, need);
-        ring.store.word(last, state.tail).store(header_word(self.record.len()), Relaxed);
-        ring.store.write(last, state.tail + 8, self.record);
+        self.record.write(&ring.store, last, state.tail);
         let next = State {
             tail: state.tail + need,
             pushed: state.pushed + 1,
@@ -94,7 +74,7 @@ impl Operation for Push<'_> {
             header.lines[NOT_FULL].call(held, 1);
         }
         next.commit(header);
-        Ok(Step::Done(Pushed::In))
+        Ok(Step::Done(Pushed::In(state.pushed)))
     }
 
     fn others_can(&self, ring: &Ring) -> Result<bool, Fault> {
@@ -104,22 +84,60 @@ impl Operation for Push<'_> {
 }
 
 impl Ring {
-    /// Puts a record in, waiting for room until `deadline`. It is copied.
+    /// Puts a record in, waiting for room until `deadline`. It is copied. Says the record's number: how many were put in
+    /// before it.
     ///
     /// # Errors
     /// [`PushError`]; the record is then not inside.
+    #[inline]
     pub fn push<B: Block>(
         &self,
         record: &[u8],
         block: &mut B,
         deadline: Deadline,
-    ) -> Result<(), PushError<B::Interrupt>> {
+    ) -> Result<u64, PushError<B::Interrupt>> {
+        self.push_record(Record::Plain(record), block, deadline)
+    }
+
+    /// Puts a record in that comes with buffers beside its body: who takes it out by [`Ring::pop_parts`] gets each as a
+    /// [`Loan`](super::Loan). As [`Ring::push`] else.
+    ///
+    /// # Errors
+    /// [`PushError`]; the record is then not inside.
+    ///
+    /// ```
+    /// use ropewalk_os::{Deadline, Plain};
+    /// use ropewalk_shm::ring::{Options, Ring};
+    /// let ring = Ring::create(&Options::default())?;
+    /// ring.push_parts(b"an image", &[&[7; 100_000], b""], &mut Plain, Deadline::NEVER).unwrap();
+    /// let (mut body, mut loans) = (Vec::new(), Vec::new());
+    /// ring.pop_parts(&mut body, &mut loans, &mut Plain, Deadline::NEVER).unwrap();
+    /// assert_eq!((body.as_slice(), loans[0].len(), loans[1].len()), (b"an image".as_slice(), 100_000, 0));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn push_parts<B: Block>(
+        &self,
+        body: &[u8],
+        buffers: &[&[u8]],
+        block: &mut B,
+        deadline: Deadline,
+    ) -> Result<u64, PushError<B::Interrupt>> {
+        self.push_record(Record::in_parts(body, buffers), block, deadline)
+    }
+
+    #[inline]
+    fn push_record<B: Block>(
+        &self,
+        record: Record<'_>,
+        block: &mut B,
+        deadline: Deadline,
+    ) -> Result<u64, PushError<B::Interrupt>> {
         if record.len() > self.longest_record() {
             return Err(PushError::TooLong { most: self.longest_record() });
         }
         let mut push = Push { record, patience: (!deadline.is_now()).then(Patience::default) };
         match self.run(&mut push, block, deadline) {
-            Ok(Pushed::In) => Ok(()),
+            Ok(Pushed::In(number)) => Ok(number),
             Ok(Pushed::Closed) => Err(PushError::ShutDown),
             Err(Stop::TimedOut) => Err(PushError::Full),
             Err(Stop::Interrupted(interrupt)) => Err(PushError::Interrupted(interrupt)),
@@ -131,7 +149,7 @@ impl Ring {
     ///
     /// # Errors
     /// [`PushError`].
-    pub fn try_push(&self, record: &[u8]) -> Result<(), PushError> {
+    pub fn try_push(&self, record: &[u8]) -> Result<u64, PushError> {
         self.push(record, &mut Plain, Deadline::NOW)
     }
 
@@ -147,23 +165,5 @@ impl Ring {
     /// ```
     pub fn longest_record(&self) -> usize {
         size(self.store.largest()) as usize - 8
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_words_that_stand_before_records_say_a_length() {
-        assert_eq!(length(header_word(0)), Some(0));
-        assert_eq!(length(header_word(u32::MAX as usize)), Some(u32::MAX as usize));
-        assert_eq!(length(0), None);
-        assert_eq!(length(header_word(7) | 1 << 32), None);
-    }
-
-    #[test]
-    fn records_take_whole_words() {
-        assert_eq!([0, 1, 8, 9].map(need), [8, 16, 16, 24]);
     }
 }

@@ -9,16 +9,21 @@
 //! | bytes of segments, `ends` | behind the tail or not in the chain: garbage, written anew |
 //! | `touched` | noted before the pages are written: not too low |
 //! | `cold`, `puncher` | a claim of a slot: void when its process is dead, see `growth` |
-//! | slots | the dead are buried |
+//! | slots | the dead are buried, but for what they had in hand |
+//! | records in hand | what was taken up and not committed is put down |
 //! | lines | everybody looks for itself, the counts are taken anew |
 
 use super::layout::Store;
+use super::state::State;
 use crate::participants::LINES;
 use ropewalk_os::robust::Guard;
 
 impl Store {
     /// Heals what a killed holder of the lock may have left half-done; can begin on its own half-done work.
     pub fn recover(&self, held: &Guard<'_>) {
+        if let Ok(State { popped, .. }) = State::load(self.header(), self.largest()) {
+            self.table().put_down_from(held, popped);
+        }
         self.table().bury(held);
         for number in 0..LINES {
             self.header().lines[number].heal(held, self.table(), number);

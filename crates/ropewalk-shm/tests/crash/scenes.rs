@@ -71,7 +71,7 @@ pub fn record(name: u8) -> [u8; RECORD] {
 pub fn pop(ring: &Ring, seen: &Ledger, deadline: Deadline) -> Option<u8> {
     let mut buffer = Vec::with_capacity(64);
     match ring.pop(&mut buffer, &mut Plain, deadline) {
-        Ok(()) => {
+        Ok(_) => {
             let name = buffer[0];
             assert!(buffer.iter().all(|&byte| byte == name), "a torn record");
             seen.cells()[usize::from(name)].fetch_add(1, Relaxed);
@@ -86,6 +86,7 @@ pub fn pop(ring: &Ring, seen: &Ledger, deadline: Deadline) -> Option<u8> {
 pub struct Scene {
     pub name: &'static str,
     pub max_records: u64,
+    pub track: bool,
     /// Brings the ring into the situation.
     pub prepare: fn(&Ring),
     /// Who is asleep when the victim begins, in this order.
@@ -110,6 +111,7 @@ pub const SCENES: &[Scene] = &[
     Scene {
         name: "push into an empty ring",
         max_records: u64::MAX,
+        track: false,
         prepare: |_| {},
         sleepers: &[],
         victim: Act::Push(9),
@@ -120,6 +122,7 @@ pub const SCENES: &[Scene] = &[
     Scene {
         name: "push for a sleeping getter",
         max_records: u64::MAX,
+        track: false,
         prepare: |_| {},
         sleepers: &[Act::Pop],
         victim: Act::Push(9),
@@ -130,6 +133,7 @@ pub const SCENES: &[Scene] = &[
     Scene {
         name: "push for the first of three getters",
         max_records: u64::MAX,
+        track: false,
         prepare: |_| {},
         sleepers: &[Act::Pop, Act::Pop, Act::Pop],
         victim: Act::Push(9),
@@ -140,6 +144,7 @@ pub const SCENES: &[Scene] = &[
     Scene {
         name: "push that grows the ring",
         max_records: u64::MAX,
+        track: false,
         prepare: |ring| fill(ring, 65_536 - 8 - 16),
         sleepers: &[],
         victim: Act::Push(9),
@@ -150,6 +155,7 @@ pub const SCENES: &[Scene] = &[
     Scene {
         name: "push after a holder was killed",
         max_records: u64::MAX,
+        track: false,
         prepare: leave_a_dead_holder,
         sleepers: &[],
         victim: Act::Push(9),
@@ -160,6 +166,7 @@ pub const SCENES: &[Scene] = &[
     Scene {
         name: "pop of the last record",
         max_records: u64::MAX,
+        track: false,
         prepare: |ring| give(ring, 1),
         sleepers: &[],
         victim: Act::Pop,
@@ -168,8 +175,32 @@ pub const SCENES: &[Scene] = &[
         afterwards: |_| {},
     },
     Scene {
+        name: "pop in a ring that tracks",
+        max_records: u64::MAX,
+        track: true,
+        prepare: |ring| {
+            give(ring, 1);
+            give(ring, 2);
+            discard(ring, 1);
+            ring.put_down();
+        },
+        sleepers: &[],
+        victim: Act::Pop,
+        happened: |before, ring| {
+            let popped = counts(ring).popped;
+            // It had the record in its hand if and only if it has taken it out.
+            let lost: Vec<u64> =
+                ring.take_lost().expect("whole").into_iter().map(|(_, record)| record).collect();
+            assert_eq!(lost, (before.popped..popped).collect::<Vec<_>>());
+            popped > before.popped
+        },
+        frees: 0,
+        afterwards: |_| {},
+    },
+    Scene {
         name: "pop that makes room for a putter",
         max_records: 1,
+        track: false,
         prepare: |ring| give(ring, 1),
         sleepers: &[Act::Push(7)],
         victim: Act::Pop,
@@ -180,6 +211,7 @@ pub const SCENES: &[Scene] = &[
     Scene {
         name: "pop that leaves a segment",
         max_records: u64::MAX,
+        track: false,
         prepare: |ring| {
             fill(ring, 65_536 - 8 - 32);
             give(ring, 1);
@@ -195,6 +227,7 @@ pub const SCENES: &[Scene] = &[
     Scene {
         name: "pop that gives memory back",
         max_records: u64::MAX,
+        track: false,
         prepare: |ring| {
             (0..15).for_each(|_| fill(ring, 500_000));
             give(ring, 1);
@@ -215,6 +248,7 @@ pub const SCENES: &[Scene] = &[
     Scene {
         name: "pop that goes to sleep",
         max_records: u64::MAX,
+        track: false,
         prepare: |_| {},
         sleepers: &[],
         victim: Act::Pop,
@@ -225,6 +259,7 @@ pub const SCENES: &[Scene] = &[
     Scene {
         name: "pop that goes to sleep behind another",
         max_records: u64::MAX,
+        track: false,
         prepare: |_| {},
         sleepers: &[Act::Pop],
         victim: Act::Pop,
@@ -235,6 +270,7 @@ pub const SCENES: &[Scene] = &[
     Scene {
         name: "push that goes to sleep behind another",
         max_records: 1,
+        track: false,
         prepare: |ring| give(ring, 1),
         sleepers: &[Act::Push(7)],
         victim: Act::Push(9),
@@ -245,6 +281,7 @@ pub const SCENES: &[Scene] = &[
     Scene {
         name: "task_done for two who join",
         max_records: u64::MAX,
+        track: false,
         prepare: |ring| {
             give(ring, 1);
             discard(ring, 1);
@@ -258,6 +295,7 @@ pub const SCENES: &[Scene] = &[
     Scene {
         name: "close over two getters",
         max_records: u64::MAX,
+        track: false,
         prepare: |_| {},
         sleepers: &[Act::Pop, Act::Pop],
         victim: Act::Close,
@@ -273,7 +311,8 @@ pub fn scene(name: &str) -> &'static Scene {
 
 pub fn ring(scene: &Scene) -> Ring {
     let ring =
-        Ring::create(&Options { max_records: scene.max_records, ..Options::default() }).expect("memfd");
+        Ring::create(&Options { max_records: scene.max_records, track: scene.track, ..Options::default() })
+            .expect("memfd");
     (scene.prepare)(&ring);
     ring
 }
@@ -293,7 +332,9 @@ fn fill(ring: &Ring, len: usize) {
 
 fn discard(ring: &Ring, count: usize) {
     let mut buffer = Vec::new();
-    (0..count).for_each(|_| ring.try_pop(&mut buffer).expect("a record"));
+    for _ in 0..count {
+        ring.try_pop(&mut buffer).expect("a record");
+    }
 }
 
 /// Kills a process that has the lock in its hand, half-way through a push.

@@ -5,6 +5,7 @@ use crate::process::Child;
 use crate::watchdog;
 use ropewalk_os::{Deadline, Plain};
 use ropewalk_shm::ring::{Counts, Options, PopError, Ring};
+use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
@@ -28,17 +29,17 @@ pub struct Plan {
 pub const PLANS: &[Plan] = &[
     Plan {
         name: "a ring that is never full",
-        options: Options { max_records: u64::MAX, max_bytes: 1 << 28 },
+        options: Options { max_records: u64::MAX, max_bytes: 1 << 28, track: false },
         longest: 3000,
     },
     Plan {
         name: "a ring for one record",
-        options: Options { max_records: 1, max_bytes: 1 << 20 },
+        options: Options { max_records: 1, max_bytes: 1 << 20, track: true },
         longest: 100,
     },
     Plan {
         name: "a ring of 128 KiB",
-        options: Options { max_records: u64::MAX, max_bytes: 128 << 10 },
+        options: Options { max_records: u64::MAX, max_bytes: 128 << 10, track: true },
         longest: 9000,
     },
 ];
@@ -95,17 +96,18 @@ fn consume(ring: &Ring, ledger: &Ledger, longest: usize) -> u8 {
     let (mut bytes, mut expected) = (Vec::new(), Vec::new());
     let mut last = std::collections::HashMap::new();
     loop {
-        match ring.pop(&mut bytes, &mut Plain, Deadline::NEVER) {
-            Ok(()) => {}
+        let place = match ring.pop(&mut bytes, &mut Plain, Deadline::NEVER) {
+            Ok(place) => place,
             Err(PopError::ShutDown) => return 0,
             Err(error) => panic!("{error}"),
-        }
+        };
         let (ticket, producer) = (number(&bytes, 0), number(&bytes, 4));
         record(ticket, producer, longest, &mut expected);
         assert!(bytes == expected, "record {ticket} is torn");
         let before = last.insert(producer, ticket);
         assert!(before.is_none_or(|before| before < ticket), "{ticket} of {producer} after {before:?}");
         ledger.cells()[FIRST + ticket as usize].fetch_add(1, Relaxed);
+        ledger.cells()[FIRST + RECORDS + place as usize].fetch_add(1, Relaxed);
     }
 }
 
@@ -127,7 +129,7 @@ pub fn run(plan: &Plan, kills: usize, seed: u64) -> Tally {
 /// and counts.
 fn round(plan: &Plan, kills: usize, chance: &mut Chance) -> Tally {
     let ring = Ring::create(&plan.options).expect("memfd");
-    let ledger = Ledger::new(FIRST + RECORDS);
+    let ledger = Ledger::new(FIRST + 2 * RECORDS);
     let mut lives = 0_u32;
     let mut start = |place: usize| {
         lives += 1;
@@ -162,7 +164,8 @@ fn round(plan: &Plan, kills: usize, chance: &mut Chance) -> Tally {
     let Counts { pushed, popped, .. } = ring.counts().expect("whole");
     assert_eq!(pushed, popped, "{}", plan.name);
     let mut seen = 0;
-    for (ticket, cell) in ledger.cells()[FIRST..].iter().enumerate() {
+    let (tickets, places) = ledger.cells()[FIRST..].split_at(RECORDS);
+    for (ticket, cell) in tickets.iter().enumerate() {
         let count = cell.load(Relaxed);
         assert!(count <= 1, "{}: record {ticket} came {count} times", plan.name);
         seen += u64::from(count);
@@ -170,6 +173,15 @@ fn round(plan: &Plan, kills: usize, chance: &mut Chance) -> Tally {
     tally.pushed = pushed;
     tally.lost = popped - seen;
     assert!(tally.lost <= tally.killed_consumers, "{}: {tally:?}", plan.name);
+    if plan.options.track {
+        // Each that was lost is told; so are those that were in the hand of who died after it had noted them.
+        let told: HashSet<u64> =
+            ring.take_lost().expect("whole").into_iter().map(|(_, place)| place).collect();
+        let lost = (0..popped).filter(|&place| places[place as usize].load(Relaxed) == 0);
+        for place in lost {
+            assert!(told.contains(&place), "{}: record {place} was lost, and only {told:?} told", plan.name);
+        }
+    }
     tally
 }
 

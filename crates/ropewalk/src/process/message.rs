@@ -10,6 +10,7 @@
 //! What must stay true: length and bytes leave in one writev(2), so that the writer of a short message is not seen
 //! between the two, and no packet is held back for the second.
 
+use super::Traffic;
 use ropewalk_os::{Block, stream};
 use std::io;
 use std::mem::MaybeUninit;
@@ -25,7 +26,7 @@ const SHORT: usize = i32::MAX as usize;
 /// use std::os::fd::AsRawFd;
 /// let (reader, writer) = std::io::pipe()?;
 /// drop(writer);
-/// let ended = Incoming::default().receive(reader.as_raw_fd(), &mut [], None, &mut Plain);
+/// let ended = Incoming::default().receive(reader.as_raw_fd(), &mut [], None, None, &mut Plain);
 /// assert!(matches!(ended, Err(MessageError::Ended)));
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -52,14 +53,19 @@ pub enum MessageError<I> {
 /// use ropewalk::{Plain, process::message::send};
 /// use std::{io::Read, os::fd::AsRawFd};
 /// let (mut reader, writer) = std::io::pipe()?;
-/// send(writer.as_raw_fd(), b"rope", &mut Plain).unwrap();
+/// send(writer.as_raw_fd(), b"rope", None, &mut Plain).unwrap();
 /// drop(writer);
 /// let mut seen = Vec::new();
 /// reader.read_to_end(&mut seen)?;
 /// assert_eq!(seen, b"\0\0\0\x04rope");
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub fn send<B: Block>(fd: RawFd, message: &[u8], block: &mut B) -> Result<(), MessageError<B::Interrupt>> {
+pub fn send<B: Block>(
+    fd: RawFd,
+    message: &[u8],
+    traffic: Option<&Traffic>,
+    block: &mut B,
+) -> Result<(), MessageError<B::Interrupt>> {
     let mut header = [0xff; 12];
     let header = match message.len() {
         length @ 0..=SHORT => {
@@ -76,6 +82,9 @@ pub fn send<B: Block>(fd: RawFd, message: &[u8], block: &mut B) -> Result<(), Me
         while sent < all {
             let begun = sent.min(header.len());
             sent += stream::write(fd, [&header[begun..], &message[sent - begun..]])?;
+        }
+        if let Some(traffic) = traffic {
+            traffic.sent();
         }
         Ok(())
     };
@@ -107,13 +116,13 @@ pub enum Received {
 /// use ropewalk::{Plain, process::message::{Incoming, Received, fill, send}};
 /// use std::{mem::MaybeUninit, os::fd::AsRawFd};
 /// let (reader, writer) = std::io::pipe()?;
-/// send(writer.as_raw_fd(), b"rope", &mut Plain).unwrap();
-/// send(writer.as_raw_fd(), b"ropewalk", &mut Plain).unwrap();
+/// send(writer.as_raw_fd(), b"rope", None, &mut Plain).unwrap();
+/// send(writer.as_raw_fd(), b"ropewalk", None, &mut Plain).unwrap();
 ///
 /// let (fd, mut buffer) = (reader.as_raw_fd(), [0; 5]);
-/// let got = Incoming::default().receive(fd, &mut buffer, None, &mut Plain).unwrap();
+/// let got = Incoming::default().receive(fd, &mut buffer, None, None, &mut Plain).unwrap();
 /// assert_eq!(got, Received::Whole(4));
-/// let got = Incoming::default().receive(fd, &mut buffer, None, &mut Plain).unwrap();
+/// let got = Incoming::default().receive(fd, &mut buffer, None, None, &mut Plain).unwrap();
 /// assert_eq!(got, Received::Large(8));
 /// fill(fd, &mut [MaybeUninit::uninit(); 8], &mut Plain).unwrap();
 /// # Ok::<(), std::io::Error>(())
@@ -126,7 +135,8 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Receives a message, waiting as long as it takes; its bytes only if they fit into `buffer`.
+    /// Receives a message, waiting as long as it takes; its bytes only if they fit into `buffer`. Looks at `traffic`
+    /// before it sleeps.
     ///
     /// # Errors
     /// [`MessageError`]; the stream can not be read on after any of them.
@@ -135,8 +145,8 @@ impl Incoming {
     /// # use ropewalk::{Plain, process::message::{Incoming, MessageError, send}};
     /// # use std::os::fd::AsRawFd;
     /// # let (reader, writer) = std::io::pipe()?;
-    /// send(writer.as_raw_fd(), b"ropewalk", &mut Plain).unwrap();
-    /// let got = Incoming::default().receive(reader.as_raw_fd(), &mut [], Some(4), &mut Plain);
+    /// send(writer.as_raw_fd(), b"ropewalk", None, &mut Plain).unwrap();
+    /// let got = Incoming::default().receive(reader.as_raw_fd(), &mut [], Some(4), None, &mut Plain);
     /// assert!(matches!(got, Err(MessageError::BadLength)));
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -145,11 +155,24 @@ impl Incoming {
         fd: RawFd,
         buffer: &mut [u8],
         limit: Option<u64>,
+        traffic: Option<&Traffic>,
         block: &mut B,
     ) -> Result<Received, MessageError<B::Interrupt>> {
+        let mut look = traffic;
         loop {
-            match block.detached(|| self.advance(fd, buffer, limit)) {
-                Ok(received) => return Ok(received),
+            let received = block.detached(|| {
+                if let Some(traffic) = look.take() {
+                    traffic.look();
+                }
+                self.advance(fd, buffer, limit)
+            });
+            match received {
+                Ok(received) => {
+                    if let Some(traffic) = traffic {
+                        traffic.taken();
+                    }
+                    return Ok(received);
+                }
                 Err(MessageError::System(error)) => retry(error, block)?,
                 Err(MessageError::Ended) => return Err(MessageError::Ended),
                 Err(MessageError::Torn) => return Err(MessageError::Torn),

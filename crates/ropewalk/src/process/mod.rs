@@ -1,23 +1,38 @@
-//! Items from process to process, whoever of them is killed.
+//! Items from process to process, and locks between them, whoever of them is killed.
 //!
 //! | file | what it is |
 //! |---|---|
 //! | `queue` | byte records, first in, first out; bounded or not; with shutdown and a count of the unfinished |
 //! | `message` | messages over a pipe or a socket, as `multiprocessing.connection` sends them |
+//! | `traffic` | whether the other end of a pipe has sent something, without asking the system |
 //! | `iter` | records one after the other, until the queue is shut down |
+//! | `lock` | one holder at a time; after a dead one, the next |
+//! | `semaphore` | a number of permits |
+//! | `object` | where those lie, and how another process gets at them |
 //!
 //! What is shared lies in anonymous memory that goes from process to process as a descriptor. It has no name that
 //! could be left behind, and ends with the last process that has it, also when all are killed. A process that is
 //! killed at any instruction has done an operation or has not; nobody else hangs, and nothing is torn. What it had
-//! taken out for itself is gone with it, at most one record for each thread.
+//! taken out for itself is gone with it, at most one record for each thread; a queue that tracks tells which.
 //!
 //! These waits do not stand in the wait graph: the other end is in another process.
 
 mod iter;
+mod lock;
 pub mod message;
+pub(crate) mod object;
 mod queue;
+mod semaphore;
+mod traffic;
 
 pub use iter::Iter;
+pub use lock::{Lock, Taken};
+#[doc(hidden)]
+pub use object::Memory;
+pub use object::Passed;
 pub use queue::Queue;
-pub use ropewalk_shm::ring::{Counts, DoneError, Fault, JoinError, PopError, PushError};
+pub use ropewalk_os::identity::Identity;
+pub use ropewalk_shm::ring::{Counts, DoneError, Fault, JoinError, Loan, Options, PopError, PushError};
 pub use ropewalk_shm::segment::OpenError;
+pub use semaphore::Semaphore;
+pub use traffic::Traffic;

@@ -1,8 +1,10 @@
 //! Byte records between processes.
 
-use super::{Counts, DoneError, Fault, Iter, JoinError, OpenError, PopError, PushError};
+use super::{
+    Counts, DoneError, Fault, Identity, Iter, JoinError, Loan, OpenError, Options, PopError, PushError,
+};
 use ropewalk_os::{Block, Deadline, Plain};
-use ropewalk_shm::ring::{Options, Ring};
+use ropewalk_shm::ring::Ring;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -46,7 +48,7 @@ impl Queue {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn unbounded() -> io::Result<Queue> {
-        Ring::create(&Options::default()).map(|ring| Queue { ring })
+        Queue::with(&Options::default())
     }
 
     /// A queue that is full with `capacity` records.
@@ -62,7 +64,22 @@ impl Queue {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn bounded(capacity: u64) -> io::Result<Queue> {
-        Ring::create(&Options { max_records: capacity, ..Options::default() }).map(|ring| Queue { ring })
+        Queue::with(&Options { max_records: capacity, ..Options::default() })
+    }
+
+    /// A queue made to measure.
+    ///
+    /// # Errors
+    /// As [`Queue::unbounded`].
+    ///
+    /// ```
+    /// use ropewalk::process::{Options, Queue};
+    /// let tasks = Queue::with(&Options { max_records: 100, track: true, ..Options::default() })?;
+    /// assert_eq!(tasks.capacity(), 100);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn with(options: &Options) -> io::Result<Queue> {
+        Ring::create(options).map(|ring| Queue { ring })
     }
 
     /// The queue that another process made, by a descriptor of it.
@@ -115,7 +132,8 @@ impl Queue {
         format!("/proc/{}/fd/{}", std::process::id(), self.as_fd().as_raw_fd()).into()
     }
 
-    /// Puts a record in, waiting for room until `deadline`. It is copied.
+    /// Puts a record in, waiting for room until `deadline`. It is copied. Says the record's number: how many were put
+    /// in before it.
     ///
     /// # Errors
     /// [`PushError`]; the record is then not inside.
@@ -123,7 +141,7 @@ impl Queue {
     /// ```
     /// use ropewalk::{Deadline, Plain, process::{PushError, Queue}};
     /// let queue = Queue::bounded(1)?;
-    /// queue.push(b"a", &mut Plain, Deadline::NEVER).unwrap();
+    /// assert_eq!(queue.push(b"a", &mut Plain, Deadline::NEVER).unwrap(), 0);
     /// let soon = Deadline::after(std::time::Duration::from_millis(1));
     /// assert_eq!(queue.push(b"b", &mut Plain, soon), Err(PushError::Full));
     /// # Ok::<(), std::io::Error>(())
@@ -134,8 +152,33 @@ impl Queue {
         record: &[u8],
         block: &mut B,
         deadline: Deadline,
-    ) -> Result<(), PushError<B::Interrupt>> {
+    ) -> Result<u64, PushError<B::Interrupt>> {
         self.ring.push(record, block, deadline)
+    }
+
+    /// Puts a record in that has buffers beside its body. Who takes it out by [`Queue::pop_parts`] gets each buffer as a
+    /// [`Loan`]; who takes it out otherwise gets all of it in one piece. As [`Queue::push`] else.
+    ///
+    /// # Errors
+    /// [`PushError`]; the record is then not inside.
+    ///
+    /// ```
+    /// use ropewalk::{Deadline, Plain, process::Queue};
+    /// let queue = Queue::unbounded()?;
+    /// queue.push_parts(b"an image", &[&[7; 100_000]], &mut Plain, Deadline::NEVER).unwrap();
+    /// let (mut body, mut loans) = (Vec::new(), Vec::new());
+    /// queue.pop_parts(&mut body, &mut loans, &mut Plain, Deadline::NEVER).unwrap();
+    /// assert_eq!((body.as_slice(), loans[0].len()), (b"an image".as_slice(), 100_000));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn push_parts<B: Block>(
+        &self,
+        body: &[u8],
+        buffers: &[&[u8]],
+        block: &mut B,
+        deadline: Deadline,
+    ) -> Result<u64, PushError<B::Interrupt>> {
+        self.ring.push_parts(body, buffers, block, deadline)
     }
 
     /// Puts a record in if there is room now.
@@ -151,7 +194,7 @@ impl Queue {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[inline]
-    pub fn try_push(&self, record: &[u8]) -> Result<(), PushError> {
+    pub fn try_push(&self, record: &[u8]) -> Result<u64, PushError> {
         self.ring.try_push(record)
     }
 
@@ -176,10 +219,11 @@ impl Queue {
         deadline: Deadline,
     ) -> Result<Vec<u8>, PopError<B::Interrupt>> {
         let mut record = Vec::new();
-        self.ring.pop(&mut record, block, deadline).map(|()| record)
+        self.ring.pop(&mut record, block, deadline).map(|_| record)
     }
 
-    /// As [`Queue::pop`], into a buffer whose allocation is used again.
+    /// As [`Queue::pop`], into a buffer whose allocation is used again. Says the record's number, which [`Queue::push`] has
+    /// told too.
     ///
     /// # Errors
     /// [`PopError`]; `into` then holds anything.
@@ -189,8 +233,8 @@ impl Queue {
     /// let queue = Queue::unbounded()?;
     /// let mut buffer = Vec::new();
     /// for record in [b"rope", b"walk"] {
-    ///     queue.try_push(record).unwrap();
-    ///     queue.pop_into(&mut buffer, &mut Plain, Deadline::NEVER).unwrap();
+    ///     let number = queue.try_push(record).unwrap();
+    ///     assert_eq!(queue.pop_into(&mut buffer, &mut Plain, Deadline::NEVER).unwrap(), number);
     ///     assert_eq!(buffer, record);
     /// }
     /// # Ok::<(), std::io::Error>(())
@@ -201,8 +245,34 @@ impl Queue {
         into: &mut Vec<u8>,
         block: &mut B,
         deadline: Deadline,
-    ) -> Result<(), PopError<B::Interrupt>> {
+    ) -> Result<u64, PopError<B::Interrupt>> {
         self.ring.pop(into, block, deadline)
+    }
+
+    /// As [`Queue::pop_into`], but the buffers that came with the record become `loans`, and `body` is its body alone.
+    ///
+    /// # Errors
+    /// [`PopError`]; `body` and `loans` then hold anything.
+    ///
+    /// ```
+    /// use ropewalk::{Deadline, Plain, process::Queue};
+    /// let queue = Queue::unbounded()?;
+    /// queue.push_parts(b"body", &[b"buffer"], &mut Plain, Deadline::NEVER).unwrap();
+    /// let (mut body, mut loans) = (Vec::new(), Vec::new());
+    /// queue.pop_parts(&mut body, &mut loans, &mut Plain, Deadline::NEVER).unwrap();
+    /// assert_eq!(body, b"body");
+    /// loans[0][0] = b'B'; // it is ours
+    /// assert_eq!(&*loans[0], b"Buffer");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn pop_parts<B: Block>(
+        &self,
+        body: &mut Vec<u8>,
+        loans: &mut Vec<Loan>,
+        block: &mut B,
+        deadline: Deadline,
+    ) -> Result<u64, PopError<B::Interrupt>> {
+        self.ring.pop_parts(body, loans, block, deadline)
     }
 
     /// Takes the first record out if there is one now.
@@ -308,6 +378,56 @@ impl Queue {
     /// ```
     pub fn shutdown(&self) -> Result<(), Fault> {
         self.ring.close()
+    }
+
+    /// Which record each process has taken out last and not put down, by its number: of a queue that tracks
+    /// ([`Options::track`]). Those of processes that have died are told too, until somebody calls [`Queue::take_lost`].
+    ///
+    /// # Errors
+    /// [`Fault`].
+    ///
+    /// ```
+    /// use ropewalk::process::{Identity, Options, Queue};
+    /// let tasks = Queue::with(&Options { track: true, ..Options::default() })?;
+    /// let number = tasks.try_push(b"task").unwrap();
+    /// tasks.try_pop().unwrap();
+    /// assert_eq!(tasks.in_hand().unwrap(), [(Identity::current()?, number)]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn in_hand(&self) -> Result<Vec<(Identity, u64)>, Fault> {
+        self.ring.in_hand()
+    }
+
+    /// The records that processes had in their hands when they died, each told once.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    ///
+    /// ```
+    /// use ropewalk::process::{Options, Queue};
+    /// let tasks = Queue::with(&Options { track: true, ..Options::default() })?;
+    /// tasks.try_push(b"task").unwrap();
+    /// tasks.try_pop().unwrap();
+    /// assert!(tasks.take_lost().unwrap().is_empty()); // nobody died
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn take_lost(&self) -> Result<Vec<(Identity, u64)>, Fault> {
+        self.ring.take_lost()
+    }
+
+    /// Says that this process has nothing of this queue in its hand any more. Who takes the next record out says so too.
+    ///
+    /// ```
+    /// use ropewalk::process::{Options, Queue};
+    /// let tasks = Queue::with(&Options { track: true, ..Options::default() })?;
+    /// tasks.try_push(b"task").unwrap();
+    /// tasks.try_pop().unwrap();
+    /// tasks.put_down();
+    /// assert!(tasks.in_hand().unwrap().is_empty());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn put_down(&self) {
+        self.ring.put_down();
     }
 
     /// Says that a record which was taken out has been dealt with.

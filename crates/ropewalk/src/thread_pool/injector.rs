@@ -7,31 +7,13 @@
 use super::answer::{Next, NotTaken};
 use super::owing::Owing;
 use super::rhythm::Rhythm;
+use super::state::{Found, State, grant};
 use crate::future::Wakes;
 use crate::park::{Halted, Line, Rest, Sleeper, sleep};
-use crate::primitive::{Arc, Mutex};
+use crate::primitive::Mutex;
 use crate::wait_graph::{Crew, Kind, Reason};
 use ropewalk_os::{Block, Deadline, clock, thread};
 use std::collections::VecDeque;
-
-#[derive(Debug)]
-struct State<T> {
-    tasks: VecDeque<T>,
-    /// Of `tasks`, how many were claimed by threads that waited for them.
-    husks: usize,
-    idle: Line,
-    /// An idle worker was woken and has not arrived.
-    waking: bool,
-    /// The worker on its way, if it was not really woken yet: that is left to who pushed.
-    quiet: Woken,
-    rhythm: Rhythm,
-    open: bool,
-    summoned: bool,
-    crew: usize,
-    crew_limit: usize,
-    capacity: usize,
-    pushers: Line,
-}
 
 /// The line of tasks of one thread pool, whoever its workers are.
 ///
@@ -49,8 +31,8 @@ struct State<T> {
 /// ```
 #[derive(Debug)]
 pub struct Injector<T> {
-    state: Mutex<State<T>>,
-    crew: Crew,
+    pub(super) state: Mutex<State<T>>,
+    pub(super) crew: Crew,
 }
 
 impl<T> Injector<T> {
@@ -356,51 +338,6 @@ impl<T> Injector<T> {
         }
     }
 
-    /// Every worker that finds nothing in line gets [`Next::Summoned`], until [`Injector::dismiss`].
-    ///
-    /// ```
-    /// use ropewalk::{Plain, future::Wakes, thread_pool::{Injector, Next}};
-    /// let line = Injector::<&str>::new(1, usize::MAX);
-    /// std::thread::scope(|scope| {
-    ///     scope.spawn(|| assert!(matches!(line.next(Wakes::default(), &mut Plain), Ok(Next::Summoned))));
-    ///     line.summon();
-    /// });
-    /// ```
-    pub fn summon(&self) {
-        let mut state = self.state.lock();
-        state.summoned = true;
-        let mut idle = std::mem::take(&mut state.idle);
-        state.rouse();
-        drop(state);
-        while let Some(worker) = idle.pop() {
-            worker.grant();
-        }
-    }
-
-    /// Ends a [`Injector::summon`].
-    ///
-    /// ```
-    /// let line = ropewalk::thread_pool::Injector::<&str>::new(1, usize::MAX);
-    /// line.summon();
-    /// line.dismiss();
-    /// assert!(!line.is_summoned());
-    /// ```
-    pub fn dismiss(&self) {
-        self.state.lock().summoned = false;
-    }
-
-    /// Whether workers have been summoned.
-    ///
-    /// ```
-    /// let line = ropewalk::thread_pool::Injector::<&str>::new(1, usize::MAX);
-    /// assert!(!line.is_summoned());
-    /// line.summon();
-    /// assert!(line.is_summoned());
-    /// ```
-    pub fn is_summoned(&self) -> bool {
-        self.state.lock().summoned
-    }
-
     /// Whether tasks are taken in.
     ///
     /// ```
@@ -411,129 +348,6 @@ impl<T> Injector<T> {
     /// ```
     pub fn is_open(&self) -> bool {
         self.state.lock().open
-    }
-
-    /// Whether the tasks in line outnumber the idle workers and there may be more workers.
-    ///
-    /// ```
-    /// let line = ropewalk::thread_pool::Injector::new(1, usize::MAX);
-    /// line.push("task").unwrap();
-    /// assert!(line.is_short_of_workers());
-    /// line.hire();
-    /// assert!(!line.is_short_of_workers()); // there may not be more
-    /// ```
-    pub fn is_short_of_workers(&self) -> bool {
-        let state = self.state.lock();
-        state.crew < state.crew_limit && state.waiting() > state.free_hands()
-    }
-
-    /// The workers, for whoever waits for a task in this line.
-    ///
-    /// ```
-    /// let line = ropewalk::thread_pool::Injector::<&str>::new(1, usize::MAX);
-    /// assert!(line.crew().is_empty());
-    /// line.join();
-    /// assert_eq!(line.crew().len(), 1);
-    /// ```
-    pub fn crew(&self) -> &Crew {
-        &self.crew
-    }
-
-    /// The calling thread becomes a worker, before its first [`Injector::next`].
-    ///
-    /// ```
-    /// let line = ropewalk::thread_pool::Injector::<&str>::new(1, usize::MAX);
-    /// std::thread::scope(|scope| scope.spawn(|| line.join()).join().unwrap());
-    /// assert_eq!(line.crew().len(), 1);
-    /// ```
-    pub fn join(&self) {
-        self.crew.join(thread::current());
-        if self.crew.len() >= self.crew_limit() {
-            self.crew.close();
-        }
-    }
-
-    /// The calling thread is no worker any more.
-    ///
-    /// ```
-    /// let line = ropewalk::thread_pool::Injector::<&str>::new(1, usize::MAX);
-    /// line.join();
-    /// line.part();
-    /// assert!(line.crew().is_empty());
-    /// ```
-    pub fn part(&self) {
-        self.crew.leave(thread::current());
-    }
-
-    /// A worker was hired. Returns how many there were before.
-    ///
-    /// ```
-    /// let line = ropewalk::thread_pool::Injector::<&str>::new(2, usize::MAX);
-    /// assert_eq!([line.hire(), line.hire()], [0, 1]);
-    /// ```
-    pub fn hire(&self) -> usize {
-        let mut state = self.state.lock();
-        state.crew += 1;
-        state.crew - 1
-    }
-
-    /// A worker that was hired is gone, or never came; another may be hired.
-    ///
-    /// ```
-    /// let line = ropewalk::thread_pool::Injector::<&str>::new(1, usize::MAX);
-    /// line.hire();
-    /// line.leave();
-    /// assert_eq!(line.hire(), 0);
-    /// ```
-    pub fn leave(&self) {
-        let mut state = self.state.lock();
-        state.crew = state.crew.saturating_sub(1);
-        drop(state);
-        self.crew.reopen();
-    }
-
-    /// How many workers there may be.
-    ///
-    /// ```
-    /// let line = ropewalk::thread_pool::Injector::<&str>::new(2, usize::MAX);
-    /// assert_eq!(line.crew_limit(), 2);
-    /// ```
-    pub fn crew_limit(&self) -> usize {
-        self.state.lock().crew_limit
-    }
-
-    /// Changes how many workers there may be. Those that are there stay.
-    ///
-    /// ```
-    /// let line = ropewalk::thread_pool::Injector::new(1, usize::MAX);
-    /// line.push("task").unwrap();
-    /// line.set_crew_limit(0);
-    /// assert!(!line.is_short_of_workers());
-    /// ```
-    pub fn set_crew_limit(&self, limit: usize) {
-        self.state.lock().crew_limit = limit;
-        if limit > self.crew.len() {
-            self.crew.reopen();
-        }
-    }
-
-    /// Idle workers that no task in line is waiting for.
-    ///
-    /// ```
-    /// use ropewalk::{Plain, future::Wakes, thread_pool::Injector};
-    /// let line = Injector::new(1, usize::MAX);
-    /// std::thread::scope(|scope| {
-    ///     scope.spawn(|| line.next(Wakes::default(), &mut Plain));
-    ///     while line.idle() == 0 {
-    ///         std::thread::yield_now();
-    ///     }
-    ///     line.push("task").unwrap();
-    ///     assert_eq!(line.idle(), 0);
-    /// });
-    /// ```
-    pub fn idle(&self) -> usize {
-        let state = self.state.lock();
-        state.free_hands().saturating_sub(state.waiting())
     }
 
     /// Tasks in line.
@@ -597,95 +411,5 @@ impl<T> Injector<T> {
             }
             None => false,
         }
-    }
-}
-
-type Woken = Option<Arc<Sleeper>>;
-
-fn grant(sleeper: Woken) {
-    if let Some(sleeper) = sleeper {
-        sleeper.grant();
-    }
-}
-
-struct Found<T> {
-    next: Next<T>,
-    wake: Woken,
-    pusher: Woken,
-}
-
-impl<T> State<T> {
-    fn waiting(&self) -> usize {
-        self.tasks.len() - self.husks.min(self.tasks.len())
-    }
-
-    /// Workers that are idle, or on their way.
-    fn free_hands(&self) -> usize {
-        self.idle.len() + usize::from(self.waking)
-    }
-
-    fn is_short_handed(&self) -> bool {
-        self.crew < self.crew_limit && self.waiting() >= self.free_hands()
-    }
-
-    fn admit(&mut self, task: T) -> Result<Woken, NotTaken<T>> {
-        if !self.open {
-            return Err(NotTaken::Closed(task));
-        }
-        if self.waiting() >= self.capacity {
-            return Err(NotTaken::Full(task));
-        }
-        Ok(self.push(task))
-    }
-
-    /// Takes a task in. Who is to be woken for it now.
-    #[inline]
-    fn push(&mut self, task: T) -> Woken {
-        let steady = self.rhythm.push(thread::current(), clock::now);
-        self.tasks.push_back(task);
-        self.rouse();
-        let worker = self.wake_one()?;
-        if !steady || !worker.grant_quietly() {
-            return Some(worker);
-        }
-        self.quiet = Some(worker);
-        None
-    }
-
-    /// Nothing is left to who pushed any more.
-    #[inline]
-    fn rouse(&mut self) {
-        if let Some(worker) = self.quiet.take() {
-            worker.rouse();
-        }
-    }
-
-    /// One wake in flight: wakes an idle worker if there is work and none is on its way.
-    #[inline]
-    fn wake_one(&mut self) -> Woken {
-        if self.waking || self.tasks.is_empty() {
-            return None;
-        }
-        let worker = self.idle.pop()?;
-        self.waking = true;
-        Some(worker)
-    }
-
-    #[inline]
-    fn take(&mut self) -> Option<Found<T>> {
-        match self.tasks.pop_front() {
-            Some(task) => {
-                let pusher = self.pusher();
-                Some(Found { next: Next::Task(task), wake: self.wake_one(), pusher })
-            }
-            None if self.summoned => Some(Found { next: Next::Summoned, wake: None, pusher: None }),
-            None => None,
-        }
-    }
-
-    /// Somebody who waits for room, if there is some.
-    #[inline]
-    fn pusher(&mut self) -> Woken {
-        if self.pushers.is_empty() || self.waiting() >= self.capacity { None } else { self.pushers.pop() }
     }
 }

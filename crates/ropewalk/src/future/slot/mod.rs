@@ -3,15 +3,21 @@
 //! The word and the content change together, under the mutex; the word alone is read without it. User code never
 //! runs here: callbacks are handed back to the caller, who runs them when nothing is locked and where it is safe.
 //! Work and results that are replaced are handed back too, because dropping them may run user code.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `work` | the work that makes the result |
+//! | `wait` | who waits for it |
+//! | this | the place itself: result, callbacks, cancelling |
 
-use super::answer::{Aftermath, Refused, Start, Waited, Wakes};
+mod wait;
+mod work;
+
+use super::answer::{Aftermath, Refused, Wakes};
 use super::gather::Gathering;
 use super::state::{CLAIMED, FAILED, State};
-use crate::park::{Halted, Line, Rest, Sleeper, sleep};
+use crate::park::Line;
 use crate::primitive::{Arc, AtomicU32, AtomicU64, Mutex, Ordering};
-use crate::wait_graph::{Crew, Kind, Reason};
-use ropewalk_os::thread::ThreadId;
-use ropewalk_os::{Block, Deadline};
 
 #[derive(Debug)]
 enum Content<W, T> {
@@ -125,138 +131,6 @@ impl<W, T, C> Slot<W, T, C> {
     /// ```
     pub fn is_claimed(&self) -> bool {
         self.word.load(Ordering::Relaxed) & CLAIMED != 0
-    }
-
-    /// Gives a pending future its work; the work comes back if it is no longer pending.
-    ///
-    /// # Errors
-    /// [`Refused`] unless it is pending.
-    ///
-    /// ```
-    /// let slot = ropewalk::future::Slot::<&str, i32, fn()>::new();
-    /// assert_eq!(slot.set_work("one"), Ok(None));
-    /// assert_eq!(slot.set_work("another"), Ok(Some("one")));
-    /// slot.start().unwrap();
-    /// assert_eq!(slot.set_work("late").unwrap_err().value, "late");
-    /// ```
-    pub fn set_work(&self, work: W) -> Result<Option<W>, Refused<W>> {
-        let mut inner = self.inner.lock();
-        if self.state() != State::Pending {
-            return Err(self.refuse(work));
-        }
-        match std::mem::replace(&mut inner.content, Content::Work(work)) {
-            Content::Work(old) => Ok(Some(old)),
-            Content::Nothing | Content::Result(_) => Ok(None),
-        }
-    }
-
-    /// Pending becomes running, with the calling thread named as the one to wait for; cancelled becomes
-    /// cancelled and notified.
-    ///
-    /// # Errors
-    /// [`Refused`] in every other state.
-    ///
-    /// ```
-    /// use ropewalk::future::{Slot, Start};
-    /// let slot = Slot::<&str, i32, fn()>::with_work("work");
-    /// assert!(matches!(slot.start(), Ok(Start::Go(Some("work")))));
-    /// assert!(slot.start().is_err());
-    /// ```
-    #[inline]
-    pub fn start(&self) -> Result<Start<W>, Refused<()>> {
-        let mut inner = self.inner.lock();
-        match self.state() {
-            State::Pending => {
-                self.word.store(State::Running.word(), Ordering::Release);
-                Ok(Start::Go(inner.take_work()))
-            }
-            State::Cancelled => {
-                self.word.store(State::CancelledNotified.word(), Ordering::Release);
-                let mut wakes = Line::default();
-                if let Some(audience) = &mut inner.audience {
-                    audience.report(false, &mut wakes);
-                }
-                Ok(Start::Cancelled(Wakes(wakes)))
-            }
-            _ => Err(self.refuse(())),
-        }
-    }
-
-    /// Takes the work of a pending future, to do it here and now: it becomes running, and is never given to
-    /// anyone else. `None` if `choose` says no, if it is not pending, or if its work is not kept here.
-    ///
-    /// ```
-    /// let slot = ropewalk::future::Slot::<&str, i32, fn()>::with_work("mine");
-    /// assert_eq!(slot.claim(|work| *work == "yours"), None);
-    /// assert_eq!(slot.claim(|work| *work == "mine"), Some("mine"));
-    /// assert!(slot.start().unwrap_err().claimed); // nobody else gets it
-    /// ```
-    #[inline]
-    pub fn claim(&self, choose: impl FnOnce(&W) -> bool) -> Option<W> {
-        let mut inner = self.inner.lock();
-        match &inner.content {
-            Content::Work(work) if self.state() == State::Pending && choose(work) => {}
-            _ => return None,
-        }
-        self.word.store(State::Running.word() | CLAIMED, Ordering::Release);
-        inner.take_work()
-    }
-
-    /// Takes the work of a pending future away, so that somebody else can do it; the state stays.
-    ///
-    /// ```
-    /// use ropewalk::future::{Slot, State};
-    /// let slot = Slot::<&str, i32, fn()>::with_work("work");
-    /// assert_eq!((slot.take_work(), slot.take_work()), (Some("work"), None));
-    /// assert_eq!(slot.state(), State::Pending);
-    /// ```
-    pub fn take_work(&self) -> Option<W> {
-        self.inner.lock().take_work()
-    }
-
-    /// Looks at the work of a pending future. `look` must not use this future.
-    ///
-    /// ```
-    /// let slot = ropewalk::future::Slot::<&str, i32, fn()>::with_work("work");
-    /// assert_eq!(slot.look_at_work(|work| work.len()), Some(4));
-    /// ```
-    pub fn look_at_work<R>(&self, look: impl FnOnce(&W) -> R) -> Option<R> {
-        match &self.inner.lock().content {
-            Content::Work(work) => Some(look(work)),
-            Content::Nothing | Content::Result(_) => None,
-        }
-    }
-
-    /// Names the thread that works on it, and that alone can finish it: a wait for it by that thread, or by one
-    /// that the thread waits for, is a deadlock.
-    ///
-    /// ```
-    /// use ropewalk::{Deadline, Halted, Plain, future::Slot};
-    /// let slot = Slot::<(), i32, fn()>::new();
-    /// slot.set_runner(ropewalk_os::thread::current());
-    /// let waited = slot.wait(None, &mut Plain, Deadline::NEVER); // for what this thread should make
-    /// assert!(matches!(waited, Err(Halted::Deadlock(_))));
-    /// ```
-    #[inline]
-    pub fn set_runner(&self, thread: ThreadId) {
-        self.runner.store(thread.0, Ordering::Relaxed);
-    }
-
-    /// The thread that works on it, if one was named.
-    ///
-    /// ```
-    /// use ropewalk_os::thread::current;
-    /// let slot = ropewalk::future::Slot::<(), i32, fn()>::new();
-    /// slot.set_runner(current());
-    /// assert_eq!(slot.runner(), Some(current()));
-    /// slot.finish(1, false).unwrap().wakes.wake();
-    /// assert_eq!(slot.runner(), None);
-    /// ```
-    pub fn runner(&self) -> Option<ThreadId> {
-        match self.runner.load(Ordering::Relaxed) {
-            0 => None,
-            thread => Some(ThreadId(thread)),
-        }
     }
 
     /// Cancels a pending future. `Ok(None)` if it was cancelled before.
@@ -376,134 +250,6 @@ impl<W, T, C> Slot<W, T, C> {
                 inner.content = other;
                 None
             }
-        }
-    }
-
-    /// Waits until it is finished or cancelled. If it stands in a pool's line, `crew` are the pool's workers.
-    ///
-    /// # Errors
-    /// [`Halted`] if the wait was interrupted or would have closed a deadlock.
-    ///
-    /// ```
-    /// use ropewalk::{Deadline, Plain, future::{Slot, Waited}};
-    /// let slot = Slot::<(), i32, fn()>::new();
-    /// std::thread::scope(|scope| {
-    ///     scope.spawn(|| slot.finish(1, false).unwrap().wakes.wake());
-    ///     assert_eq!(slot.wait(None, &mut Plain, Deadline::NEVER).unwrap(), Waited::Done);
-    /// });
-    /// ```
-    #[inline]
-    pub fn wait<B: Block>(
-        &self,
-        crew: Option<&Crew>,
-        block: &mut B,
-        deadline: Deadline,
-    ) -> Result<Waited, Halted<B::Interrupt>> {
-        if self.state().is_done() {
-            return Ok(Waited::Done);
-        }
-        if deadline.is_now() {
-            return Ok(Waited::TimedOut);
-        }
-        self.wait_slow(crew, block, deadline)
-    }
-
-    #[cold]
-    fn wait_slow<B: Block>(
-        &self,
-        crew: Option<&Crew>,
-        block: &mut B,
-        deadline: Deadline,
-    ) -> Result<Waited, Halted<B::Interrupt>> {
-        let sleeper = Sleeper::new(None);
-        {
-            let mut inner = self.inner.lock();
-            if self.state().is_done() {
-                return Ok(Waited::Done);
-            }
-            inner.audience().sleepers.push_back(&sleeper);
-        }
-        let reason = match crew {
-            Some(crew) => Reason::task(self, &self.runner, crew),
-            None => Reason::owned(Kind::Future, self, &self.runner),
-        };
-        let rest = sleep(&sleeper, block, deadline, &reason, || false);
-        if !matches!(rest, Ok(Rest::Taken | Rest::Overtaken))
-            && let Some(audience) = &mut self.inner.lock().audience
-        {
-            audience.sleepers.remove(&sleeper);
-        }
-        match rest {
-            Err(halted) => Err(halted),
-            Ok(_) if self.state().is_done() => Ok(Waited::Done),
-            Ok(Rest::TimedOut) => Ok(Waited::TimedOut),
-            Ok(_) => Ok(Waited::Dismissed),
-        }
-    }
-
-    /// Sends every sleeping thread away: its wait ends as [`Waited::Dismissed`].
-    ///
-    /// ```
-    /// use ropewalk::{Deadline, Plain, future::{Slot, Waited}};
-    /// let slot = Slot::<(), i32, fn()>::new();
-    /// std::thread::scope(|scope| {
-    ///     let waiter = scope.spawn(|| slot.wait(None, &mut Plain, Deadline::NEVER).unwrap());
-    ///     while !waiter.is_finished() {
-    ///         slot.dismiss();
-    ///     }
-    ///     assert_eq!(waiter.join().unwrap(), Waited::Dismissed);
-    /// });
-    /// ```
-    pub fn dismiss(&self) {
-        let mut line = match &mut self.inner.lock().audience {
-            Some(audience) => std::mem::take(&mut audience.sleepers),
-            None => return,
-        };
-        while let Some(sleeper) = line.pop() {
-            sleeper.wake();
-        }
-    }
-
-    /// Asks to be told, under `key`, when this future is settled; a settled one reports at once.
-    ///
-    /// ```
-    /// use ropewalk::future::{Gathering, Slot, Until};
-    /// let gathering = std::sync::Arc::new(Gathering::new(Until::AllSettled));
-    /// let slot = Slot::<(), i32, fn()>::new();
-    /// slot.report_to(&gathering, 7);
-    /// assert!(gathering.take().is_empty());
-    /// slot.finish(1, false).unwrap().wakes.wake();
-    /// assert_eq!(gathering.take(), [7]);
-    /// ```
-    pub fn report_to(&self, gathering: &Arc<Gathering>, key: usize) {
-        gathering.expect();
-        let mut wakes = Line::default();
-        {
-            let mut inner = self.inner.lock();
-            let word = self.word.load(Ordering::Relaxed);
-            if State::of(word).is_settled() {
-                gathering.report(key, word & FAILED != 0, &mut wakes);
-            } else {
-                inner.audience().gatherings.push((Arc::clone(gathering), key));
-            }
-        }
-        Wakes(wakes).wake();
-    }
-
-    /// Takes back [`Slot::report_to`].
-    ///
-    /// ```
-    /// use ropewalk::future::{Gathering, Slot, Until};
-    /// let gathering = std::sync::Arc::new(Gathering::new(Until::AllSettled));
-    /// let slot = Slot::<(), i32, fn()>::new();
-    /// slot.report_to(&gathering, 7);
-    /// slot.forget(&gathering);
-    /// slot.finish(1, false).unwrap().wakes.wake();
-    /// assert!(gathering.take().is_empty());
-    /// ```
-    pub fn forget(&self, gathering: &Arc<Gathering>) {
-        if let Some(audience) = &mut self.inner.lock().audience {
-            audience.gatherings.retain(|(other, _)| !gathering.is(other));
         }
     }
 
