@@ -7,6 +7,9 @@ import multiprocessing.synchronize as original
 import os
 import pickle
 import signal
+import subprocess
+import sys
+import textwrap
 import threading
 import warnings
 from multiprocessing import current_process
@@ -342,3 +345,18 @@ def test_many_objects_cost_few_descriptors_and_those_are_given_back() -> None:
     assert sum(lock.acquire(False) for lock in locks) == 30000
     del locks
     assert len(os.listdir("/proc/self/fd")) <= before + 2
+
+
+def test_install_reaches_a_module_that_ours_is_the_first_to_import() -> None:
+    program = """
+        import ropewalk, sys
+        ropewalk.install()
+        assert "multiprocessing.synchronize" not in sys.modules
+        from ropewalk.multiprocessing import synchronize
+        import multiprocessing
+        print(type(multiprocessing.Lock()) is synchronize.Lock)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=LIMIT
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")

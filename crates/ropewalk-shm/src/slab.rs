@@ -16,7 +16,7 @@
 //!
 //! # Contract of the unsafe code
 //!
-//! 1. The mapping has [`LEN`] bytes, starts at a page and lives as long as the `Slab`; header, entries and slots lie
+//! 1. The mapping has `LEN` bytes, starts at a page and lives as long as the `Slab`; header, entries and slots lie
 //!    inside, each at a multiple of its alignment.
 //! 2. They are made of atomics alone, for which any bytes are a value.
 //! 3. The pointer of a `Place` is to a slot of the slab that it holds.

@@ -20,6 +20,7 @@ MODULES = {
     "queue": "ropewalk.queue",
     "concurrent.futures": "ropewalk.concurrent.futures",
     "multiprocessing.connection": "ropewalk.multiprocessing.connection",
+    "multiprocessing.queues": "ropewalk.multiprocessing.queues",
     "multiprocessing.synchronize": "ropewalk.multiprocessing.synchronize",
     "multiprocessing.popen_fork": "ropewalk.multiprocessing.popen_fork",
     "multiprocessing.popen_spawn_posix": "ropewalk.multiprocessing.popen_spawn_posix",

@@ -7,7 +7,7 @@ told by an ``OwnerDiedWarning``.
 
 from __future__ import annotations
 
-import multiprocessing.synchronize
+import multiprocessing.synchronize as _theirs
 from multiprocessing import context, util
 from typing import Any
 
@@ -15,7 +15,7 @@ from ropewalk import _ropewalk
 from ropewalk.multiprocessing.memory import shared
 from ropewalk.original import OneOfBoth
 
-_original: Any = multiprocessing.synchronize
+_original: Any = _theirs
 
 __all__ = list(_original.__all__)
 

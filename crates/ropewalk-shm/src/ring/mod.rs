@@ -11,6 +11,7 @@
 //! | `record` | how a record lies in a segment, in one piece or in parts |
 //! | `loan` | a large buffer in the hands of who took its record out |
 //! | `push`, `pop`, `join` | the operations |
+//! | `filled` | the wait for a record, without taking it |
 //! | `hold` | which record each process has in its hand |
 //! | `recovery` | what is healed when a process was killed with the lock in hand |
 //! | `error` | why a record did not go in or come out |
@@ -22,6 +23,7 @@
 
 mod chain;
 mod error;
+mod filled;
 mod growth;
 mod hold;
 mod join;

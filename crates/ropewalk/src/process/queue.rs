@@ -275,6 +275,28 @@ impl Queue {
         self.ring.pop_parts(body, loans, block, deadline)
     }
 
+    /// Waits until a record is inside, at most until `deadline`, and leaves it there. Who takes it next may be another.
+    ///
+    /// # Errors
+    /// [`PopError`].
+    ///
+    /// ```
+    /// use ropewalk::{Deadline, Plain, process::{PopError, Queue}};
+    /// let queue = Queue::unbounded()?;
+    /// assert_eq!(queue.wait_filled(&mut Plain, Deadline::NOW), Err(PopError::Empty));
+    /// queue.try_push(b"rope").unwrap();
+    /// queue.wait_filled(&mut Plain, Deadline::NEVER).unwrap();
+    /// assert_eq!(queue.len().unwrap(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn wait_filled<B: Block>(
+        &self,
+        block: &mut B,
+        deadline: Deadline,
+    ) -> Result<(), PopError<B::Interrupt>> {
+        self.ring.wait_filled(block, deadline)
+    }
+
     /// Takes the first record out if there is one now.
     ///
     /// # Errors
