@@ -21,6 +21,7 @@ MODULES = {
     "concurrent.futures": "ropewalk.concurrent.futures",
     "concurrent.futures.process": "ropewalk.concurrent.futures.process",
     "multiprocessing.pool": "ropewalk.multiprocessing.pool",
+    "multiprocessing.connection": "ropewalk.multiprocessing.connection",
     "multiprocessing.queues": "ropewalk.multiprocessing.queues",
     "multiprocessing.synchronize": "ropewalk.multiprocessing.synchronize",
     "multiprocessing.popen_fork": "ropewalk.multiprocessing.popen_fork",

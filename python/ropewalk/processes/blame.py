@@ -15,7 +15,9 @@ _DEPTH = 12
 _BREADTH = 200
 
 
-def explain(error: BaseException, how: int, function: Any, arguments: Any, *, without_cloudpickle: bool) -> None:
+def explain(
+    error: BaseException, how: int, function: Any, arguments: Any, *, without_cloudpickle: bool
+) -> None:
     """Adds to the error where in the task its reason is, and what can be done."""
     if not hasattr(error, "add_note"):  # 3.10
         return
@@ -26,7 +28,8 @@ def explain(error: BaseException, how: int, function: Any, arguments: Any, *, wi
     error.add_note(f"what can not be sent to a worker process: {path}, a {_kind(culprit)}")
     if without_cloudpickle and callable(culprit):
         error.add_note(
-            "functions go by their name: define it at the top of a module, or install cloudpickle for lambdas and closures"
+            "functions go by their name: define it at the top of a module, "
+            "or install cloudpickle for lambdas and closures"
         )
 
 

@@ -5,6 +5,8 @@
 //! | `queue` | byte records, first in, first out; bounded or not; with shutdown and a count of the unfinished |
 //! | `hand` | which record each process has taken out, and which were lost |
 //! | `crew` | tasks for worker processes, and their answers |
+//! | `message` | messages over a pipe or a socket, as `multiprocessing.connection` sends them |
+//! | `traffic` | whether the other end of a pipe has sent something, without asking the system |
 //! | `iter` | records one after the other, until the queue is shut down |
 //! | `lock` | one holder at a time; after a dead one, the next |
 //! | `semaphore` | a number of permits |
@@ -27,9 +29,11 @@ mod event;
 mod hand;
 mod iter;
 mod lock;
+pub mod message;
 pub(crate) mod object;
 mod queue;
 mod semaphore;
+mod traffic;
 
 pub use barrier::{Barrier, Came, Early, Last, NotPassed};
 pub use condition::{Condition, Waiting};
@@ -47,3 +51,4 @@ pub use ropewalk_shm::ring::{
 };
 pub use ropewalk_shm::segment::OpenError;
 pub use semaphore::Semaphore;
+pub use traffic::Traffic;

@@ -266,7 +266,11 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
         _process._threads_wakeups[crew.collector] = self._executor_manager_thread_wakeup
 
     def map(
-        self, fn: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
     ) -> Iterator[Any]:
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
