@@ -104,6 +104,16 @@ pub(crate) fn not_owner(error: NotOwner) -> PyErr {
     PyRuntimeError::new_err(error.to_string())
 }
 
+/// What the system reports, as the interpreter's own functions raise it: with its number, as the class for that.
+pub(crate) fn system(py: Python<'_>, error: &std::io::Error) -> PyErr {
+    let Some(number) = error.raw_os_error() else { return PyOSError::new_err(error.to_string()) };
+    let text = py.import("os").and_then(|os| os.call_method1("strerror", (number,)));
+    match text.and_then(|text| py.get_type::<PyOSError>().call1((number, text))) {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(error) => error,
+    }
+}
+
 pub(crate) fn too_many_permits(error: TooManyPermits) -> PyErr {
     PyValueError::new_err(error.to_string())
 }

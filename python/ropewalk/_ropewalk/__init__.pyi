@@ -6,7 +6,7 @@ its name, signature and docstring. What is told here is what the engine does. Ti
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, final
+from typing import Any, Final, Self, SupportsIndex, final
 
 from typing_extensions import disjoint_base
 
@@ -15,6 +15,7 @@ __all__ = [
     "Barrier",
     "BoundedSemaphore",
     "Condition",
+    "Connection",
     "Declared",
     "Detour",
     "Event",
@@ -415,6 +416,53 @@ class Worker:
         """Whether this thread was carried into a child process by fork: it works for nobody there."""
 
 @disjoint_base
+class Connection:
+    """One end of a pipe or a socket, by its descriptor: whole messages in the format of ``multiprocessing``."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
+    def __init__(self, handle: SupportsIndex, readable: Any = True, writable: Any = True) -> None: ...
+    _handle: int | None
+    _readable: bool
+    _writable: bool
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed."""
+    @property
+    def readable(self) -> bool:
+        """Whether one can receive from it."""
+    @property
+    def writable(self) -> bool:
+        """Whether one can send to it."""
+    def fileno(self) -> int:
+        """Its descriptor.
+
+        :raises OSError: it is closed.
+        """
+    def close(self) -> None:
+        """Close it; again is harmless."""
+    def send_bytes(self, buf: Any, offset: int = 0, size: int | None = None) -> None:
+        """Send ``size`` bytes of what ``buf`` lends, from ``offset`` on, as one message.
+
+        :raises ValueError: these are not in it.
+        :raises OSError: it is closed or read-only, or the other end is closed.
+        """
+    def recv_bytes(self, maxlength: int | None = None) -> bytes:
+        """Receive a message.
+
+        :raises EOFError: there will be none any more.
+        :raises OSError: it is longer than ``maxlength``, or torn; one cannot receive from it any more.
+        """
+    def recv_bytes_into(self, buf: Any, offset: int = 0) -> int:
+        """Receive a message into what ``buf`` lends, from the byte ``offset`` on; its length.
+
+        :raises multiprocessing.BufferTooShort: it is longer; the exception holds it.
+        :raises EOFError: as :meth:`recv_bytes`.
+        """
+    def poll(self, timeout: float | None = 0.0) -> bool:
+        """Whether something can be received, within ``timeout`` seconds; ``None`` waits as long as it takes."""
+    def __enter__(self) -> Self: ...
+    def _check_sending(self) -> None: ...
+
 class ProcessQueue:
     """Objects from process to process, first in, first out."""
 
