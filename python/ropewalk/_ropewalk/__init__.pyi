@@ -32,6 +32,8 @@ __all__ = [
     "Queue",
     "Semaphore",
     "SimpleProcessQueue",
+    "SynchronizedNumber",
+    "SynchronizedNumbers",
     "Turn",
     "WorkQueue",
     "Worker",
@@ -611,6 +613,36 @@ class ProcessBarrier:
     @property
     def broken(self) -> bool:
         """Whether it is broken."""
+
+@disjoint_base
+class SynchronizedNumber:
+    """A number of one of C's types in shared memory, and a lock around each access."""
+
+    value: Any
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> SynchronizedNumber: ...
+    def _begin(self, object: Any, kind: str, address: int, lock: Any, is_ours: bool) -> None: ...
+    def get_obj(self) -> Any:
+        """The ctypes object whose memory it is."""
+    def get_lock(self) -> Any:
+        """The lock."""
+    def __enter__(self) -> Any: ...
+    def __exit__(self, *args: Any) -> Any: ...
+
+@disjoint_base
+class SynchronizedNumbers:
+    """Numbers of one of C's types in shared memory, and a lock around each access."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> SynchronizedNumbers: ...
+    def _begin(self, object: Any, kind: str, address: int, count: int, lock: Any, is_ours: bool) -> None: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, i: Any) -> Any: ...
+    def __setitem__(self, i: Any, value: Any) -> None: ...
+    def get_obj(self) -> Any:
+        """The ctypes array whose memory they are."""
+    def get_lock(self) -> Any:
+        """The lock."""
+    def __enter__(self) -> Any: ...
+    def __exit__(self, *args: Any) -> Any: ...
 
 def make_sem_lock(original: type) -> type:
     """The type of locks and semaphores between processes, in the image of `_multiprocessing.SemLock`."""

@@ -16,6 +16,7 @@ __all__ = ["DEFAULT"]
 
 #: What a context makes -> the module of ours that has it.
 HOMES: dict[str, str] = {
+    "Array": "ropewalk.multiprocessing.sharedctypes",
     "Barrier": "ropewalk.multiprocessing.synchronize",
     "BoundedSemaphore": "ropewalk.multiprocessing.synchronize",
     "Condition": "ropewalk.multiprocessing.synchronize",
@@ -24,8 +25,11 @@ HOMES: dict[str, str] = {
     "Lock": "ropewalk.multiprocessing.synchronize",
     "Queue": "ropewalk.multiprocessing.queues",
     "RLock": "ropewalk.multiprocessing.synchronize",
+    "RawArray": "ropewalk.multiprocessing.sharedctypes",
+    "RawValue": "ropewalk.multiprocessing.sharedctypes",
     "Semaphore": "ropewalk.multiprocessing.synchronize",
     "SimpleQueue": "ropewalk.multiprocessing.queues",
+    "Value": "ropewalk.multiprocessing.sharedctypes",
 }
 
 

@@ -9,6 +9,7 @@
 //! | `queue` | `Queue` and `JoinableQueue` |
 //! | `simple_queue` | `SimpleQueue` |
 //! | `lifeline` | children that end with the process that started them |
+//! | `sharedctypes/` | what `multiprocessing.sharedctypes` offers |
 //! | `synchronize/` | what `multiprocessing.synchronize` offers |
 
 mod channel;
@@ -17,6 +18,7 @@ mod descriptor;
 mod lent;
 mod lifeline;
 mod queue;
+mod sharedctypes;
 mod simple_queue;
 mod synchronize;
 
@@ -28,5 +30,6 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<queue::PyJoinableProcessQueue>()?;
     module.add_class::<simple_queue::PySimpleProcessQueue>()?;
     lifeline::register(module)?;
-    synchronize::register(module)
+    synchronize::register(module)?;
+    sharedctypes::register(module)
 }
