@@ -17,6 +17,7 @@
 //! | [`cgroup`] | how much memory may this container use |
 //! | [`watcher`] | the same by a thread, for who has no line to hold on to |
 //! | [`block`] | what a thread must give back before it sleeps |
+//! | [`lookout`] | how long a thread sleeps at once that has to see signals |
 //!
 //! ```
 //! use ropewalk_os::{Deadline, futex, thread};
@@ -41,6 +42,7 @@ pub mod fork;
 pub mod futex;
 pub mod identity;
 pub mod lifeline;
+pub mod lookout;
 pub mod memory;
 pub mod robust;
 pub mod shared_futex;

@@ -4,6 +4,7 @@
 //! wake and the attempt.
 
 use ropewalk_os::futex::Slept;
+use ropewalk_os::lookout::Lookout;
 use ropewalk_os::{Block, Deadline, shared_futex};
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -53,7 +54,9 @@ pub fn until_done<'a, T: Send, B: Block>(
     mut attempt: impl FnMut(Past) -> Step<'a, T> + Send,
 ) -> Result<Option<T>, B::Interrupt> {
     let mut past = Past::None;
+    let mut lookout = None;
     loop {
+        let heeds_signals = block.heeds_signals();
         let rest = block.detached(|| {
             loop {
                 let (word, expected, slice) = match attempt(past) {
@@ -63,9 +66,10 @@ pub fn until_done<'a, T: Send, B: Block>(
                 if deadline.passed() {
                     return Rest::TimedOut;
                 }
-                let slept = shared_futex::wait(word, expected, earlier(deadline, slice));
+                let lookout = lookout.get_or_insert_with(|| Lookout::new(heeds_signals));
+                let slept = shared_futex::wait(word, expected, lookout.until(slice.earlier(deadline)));
                 past = if slept == Slept::TimedOut { Past::Uncalled } else { Past::Called };
-                // At the end of a slice too: a signal that came just before the sleep did not end it.
+                // At the end of a slice or step too: a signal that came just before the sleep did not end it.
                 if matches!(slept, Slept::Interrupted | Slept::TimedOut) && !deadline.passed() {
                     return Rest::Look;
                 }
@@ -76,12 +80,5 @@ pub fn until_done<'a, T: Send, B: Block>(
             Rest::TimedOut => return Ok(None),
             Rest::Look => block.interrupted()?,
         }
-    }
-}
-
-fn earlier(one: Deadline, other: Deadline) -> Deadline {
-    match (one.nanos(), other.nanos()) {
-        (Some(a), Some(b)) if a < b => one,
-        _ => other,
     }
 }

@@ -3,6 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `queue` | byte records, first in, first out; bounded or not; with shutdown and a count of the unfinished |
+//! | `hand` | which record each process has taken out, and which were lost |
 //! | `iter` | records one after the other, until the queue is shut down |
 //! | `lock` | one holder at a time; after a dead one, the next |
 //! | `semaphore` | a number of permits |
@@ -15,6 +16,7 @@
 //!
 //! These waits do not stand in the wait graph: the other end is in another process.
 
+mod hand;
 mod iter;
 mod lock;
 pub(crate) mod object;
@@ -28,6 +30,8 @@ pub use object::Memory;
 pub use object::Passed;
 pub use queue::Queue;
 pub use ropewalk_os::identity::Identity;
-pub use ropewalk_shm::ring::{Counts, DoneError, Fault, JoinError, Loan, Options, PopError, PushError};
+pub use ropewalk_shm::ring::{
+    Blocks, Counts, DoneError, Fault, JoinError, Loan, Options, PopError, PushError,
+};
 pub use ropewalk_shm::segment::OpenError;
 pub use semaphore::Semaphore;
