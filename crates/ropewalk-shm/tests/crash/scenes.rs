@@ -2,7 +2,6 @@
 
 use crate::ledger::Ledger;
 use crate::process::Child;
-use ropewalk_os::bell::Bell;
 use ropewalk_os::{Deadline, Plain};
 use ropewalk_shm::ring::{Counts, Options, PopError, Ring};
 use std::fs::File;
@@ -84,18 +83,6 @@ const BUFFER: usize = 100;
 const IN_THE_RING: Options = Options { block_from: usize::MAX, ..Options::LARGEST };
 /// Buffers have blocks, though they are short: the instructions that copy them are many.
 const BLOCKS: Options = Options { block_from: BUFFER, ..Options::LARGEST };
-
-/// Somebody waits in select(2).
-const BELL: Options = Options { bell: true, ..Options::LARGEST };
-
-fn arm(ring: &Ring) {
-    assert!(!is_rung(ring));
-}
-
-fn is_rung(ring: &Ring) -> bool {
-    let readable = ring.readable().expect("whole").expect("it has a bell");
-    Bell::from_fd(readable.try_clone_to_owned().expect("dup")).is_rung()
-}
 
 pub fn record(name: u8) -> [u8; RECORD] {
     [name; RECORD]
@@ -204,37 +191,6 @@ pub const SCENES: &[Scene] = &[
         happened: |before, ring| counts(ring).popped > before.popped,
         frees: 0,
         afterwards: |_| {},
-    },
-    Scene {
-        name: "push that rings the bell",
-        options: BELL,
-        prepare: arm,
-        sleepers: &[],
-        victim: Act::Push(9),
-        happened: |before, ring| {
-            let happened = counts(ring).pushed > before.pushed;
-            assert!(is_rung(ring) || !happened, "nobody would come for the record");
-            happened
-        },
-        frees: 0,
-        afterwards: |ring| assert!(!is_rung(ring), "somebody would come in vain"),
-    },
-    Scene {
-        name: "pop that hushes the bell",
-        options: BELL,
-        prepare: |ring| {
-            arm(ring);
-            give(ring, 1);
-        },
-        sleepers: &[],
-        victim: Act::Pop,
-        happened: |before, ring| {
-            let happened = counts(ring).popped > before.popped;
-            assert!(is_rung(ring) || happened, "nobody would come for the record");
-            happened
-        },
-        frees: 0,
-        afterwards: |ring| assert!(!is_rung(ring), "somebody would come in vain"),
     },
     Scene {
         name: "pop in a ring that tracks",
@@ -471,7 +427,7 @@ pub fn counts(ring: &Ring) -> Counts {
     ring.counts().expect("whole")
 }
 
-fn give(ring: &Ring, name: u8) {
+pub fn give(ring: &Ring, name: u8) {
     ring.try_push(&record(name)).expect("room");
 }
 
