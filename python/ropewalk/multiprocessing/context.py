@@ -20,6 +20,7 @@ HOMES: dict[str, str] = {
     "Queue": "ropewalk.multiprocessing.queues",
     "SimpleQueue": "ropewalk.multiprocessing.queues",
     "BoundedSemaphore": "ropewalk.multiprocessing.synchronize",
+    "Pool": "ropewalk.multiprocessing.pool",
     "Lock": "ropewalk.multiprocessing.synchronize",
     "RLock": "ropewalk.multiprocessing.synchronize",
     "Semaphore": "ropewalk.multiprocessing.synchronize",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CALLBACKS", "CANCELLED", "FAILED", "GONE", "LAST", "READY", "REFUSED", "UNFIT"]
+__all__ = ["CALLBACKS", "CANCELLED", "FAILED", "GONE", "HARVESTED", "LAST", "READY", "REFUSED", "UNFIT"]
 
 # Answers of workers: bits.
 FAILED = 1  #: the body is an exception, not a result
@@ -14,6 +14,7 @@ UNFIT = 17  #: the initializer of a worker (its pid) failed
 GONE = 18  #: a process (its pid) has ended; from the watcher
 
 # From the engine.
+HARVESTED = 251  #: all results of a harvest are there
 CALLBACKS = 252  #: a future is done, and its callbacks are to be called
 REFUSED = 254  #: a task that the shared queue can never take
 CANCELLED = 255  #: a future was found cancelled when its turn came, and its waiters are to be told
