@@ -152,6 +152,8 @@ class Crew:
             self._gone(int.from_bytes(body, "little"))
         elif kind == kinds.UNFIT:
             self._unfit.add(int.from_bytes(body, "little"))
+        elif kind == kinds.INTERRUPTED:
+            self.give_up("the program was interrupted")
         elif kind == kinds.REFUSED:
             self._employer.settle(owner, detail, True, ValueError(body), 0.0)
         elif kind == kinds.CALLBACKS:

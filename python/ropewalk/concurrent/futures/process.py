@@ -6,6 +6,7 @@ import itertools
 import multiprocessing
 import multiprocessing.connection
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +17,7 @@ from typing import Any
 from ropewalk import _ropewalk
 from ropewalk.concurrent.futures.future import Future
 from ropewalk.original import OneOfBoth
-from ropewalk.processes import nesting
+from ropewalk.processes import kinds, nesting
 from ropewalk.processes.crew import Crew, wake
 from ropewalk.processes.encoding import CALL, KEYWORDS, enlist
 from ropewalk.processes.worker import Failure, Manner, work
@@ -114,6 +115,9 @@ class _Bell:
         self._engine = engine
 
     def wakeup(self) -> None:
+        if _process._global_shutdown and issubclass(getattr(sys, "last_type", None) or Exception, KeyboardInterrupt):
+            # The program has ended by Ctrl-C: nobody waits for what is left.
+            self._engine.notify(kinds.INTERRUPTED, b"")
         wake(self._engine)
 
     def clear(self) -> None:
@@ -302,6 +306,13 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
         self._processes = None
         self._executor_manager_thread_wakeup = None
         self._employer = self._crew = self._engine = None
+
+    def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> bool | None:
+        """As the original's; but after Ctrl-C nothing is waited for."""
+        if exc_type is not None and issubclass(exc_type, KeyboardInterrupt) and self._crew is not None:
+            self._crew.give_up("the program was interrupted")
+        self.shutdown(wait=True)
+        return False
 
     def __getstate__(self) -> Any:
         raise TypeError("cannot pickle '_thread.lock' object")
