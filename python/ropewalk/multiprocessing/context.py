@@ -22,6 +22,7 @@ HOMES: dict[str, str] = {
     "Condition": "ropewalk.multiprocessing.synchronize",
     "Event": "ropewalk.multiprocessing.synchronize",
     "JoinableQueue": "ropewalk.multiprocessing.queues",
+    "Pool": "ropewalk.multiprocessing.pool",
     "Lock": "ropewalk.multiprocessing.synchronize",
     "Queue": "ropewalk.multiprocessing.queues",
     "RLock": "ropewalk.multiprocessing.synchronize",
