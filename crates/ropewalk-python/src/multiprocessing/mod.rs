@@ -2,18 +2,13 @@
 //!
 //! | file | what it is |
 //! |---|---|
+//! | `channel` | objects through a queue between processes: encode, push; pop, decode |
 //! | `connection` | one end of a pipe |
+//! | `descriptor` | a descriptor that Python code hands over |
 //! | `lent` | bytes that the system reads and writes without the GIL |
 //! | `lifeline` | children that end with the process that started them |
-//! | `synchronize/` | what `multiprocessing.synchronize` offers |
-
-mod connection;
-mod lent;
-//! | `channel` | objects through a queue between processes: encode, push; pop, decode |
-//! | `descriptor` | a descriptor that Python code hands over |
 //! | `queue` | `Queue` and `JoinableQueue` |
 //! | `simple_queue` | `SimpleQueue` |
-//! | `lifeline` | children that end with the process that started them |
 //! | `synchronize/` | what `multiprocessing.synchronize` offers |
 
 mod channel;
