@@ -35,6 +35,7 @@ __all__ = [
     "__version__",
     "begin_sem_lock",
     "class_statement",
+    "cpu_limit",
     "deadlock_mode",
     "dumps",
     "end_with",
@@ -50,6 +51,7 @@ __all__ = [
     "make_locks",
     "make_sem_lock",
     "open_sem_lock",
+    "pair_up",
     "place_of_sem_lock",
     "set_deadlock_mode",
     "set_lock_order",
@@ -457,6 +459,7 @@ class Connection:
         """Whether something can be received, within ``timeout`` seconds; ``None`` waits as long as it takes."""
     def __enter__(self) -> Self: ...
     def _check_sending(self) -> None: ...
+
 class ProcessQueue:
     """Objects from process to process, first in, first out."""
 
@@ -588,6 +591,12 @@ def lifeline_hold_again(line: int, /) -> None:
 
     :raises OSError: ``line`` is no such descriptor.
     """
+
+def pair_up(one: Connection, other: Connection, /) -> None:
+    """The two are the ends of one new pipe: each looks for a moment whether the other sends before it sleeps."""
+
+def cpu_limit() -> float | None:
+    """Processors that this process's control groups allow it, 1.5 being one and a half; `None` without a limit."""
 
 def end_with(pid: int, /) -> None:
     """This process is killed when the process ``pid`` ends: by a thread that waits for it.

@@ -7,6 +7,7 @@
 //! | `descriptor` | a descriptor that Python code hands over |
 //! | `lent` | bytes that the system reads and writes without the GIL |
 //! | `lifeline` | children that end with the process that started them |
+//! | `processors` | how many processors this process may use |
 //! | `queue` | `Queue` and `JoinableQueue` |
 //! | `simple_queue` | `SimpleQueue` |
 //! | `synchronize/` | what `multiprocessing.synchronize` offers |
@@ -16,6 +17,7 @@ mod connection;
 mod descriptor;
 mod lent;
 mod lifeline;
+mod processors;
 mod queue;
 mod simple_queue;
 mod synchronize;
@@ -28,5 +30,6 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<queue::PyJoinableProcessQueue>()?;
     module.add_class::<simple_queue::PySimpleProcessQueue>()?;
     lifeline::register(module)?;
+    processors::register(module)?;
     synchronize::register(module)
 }
