@@ -6,9 +6,9 @@ its name, signature and docstring. What is told here is what the engine does. Ti
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Self, SupportsIndex, final
+from typing import Any, Final, SupportsIndex, final
 
-from typing_extensions import disjoint_base
+from typing_extensions import Self, disjoint_base
 
 __all__ = [
     "Admission",

@@ -244,7 +244,7 @@ class ForkServerProcess(_context.ForkServerProcess):
         return Popen(process_obj)
 
 
-_BY_METHOD = {"fork": ForkProcess, "spawn": SpawnProcess, "forkserver": ForkServerProcess}
+_BY_METHOD: dict[str, Any] = {"fork": ForkProcess, "spawn": SpawnProcess, "forkserver": ForkServerProcess}
 
 
 class Process(_context.Process):
