@@ -19,6 +19,7 @@
 //! | [`shared_words`] | words that forked processes share |
 //! | [`stream`] | pipes and sockets by their descriptors |
 //! | [`block`] | what a thread must give back before it sleeps |
+//! | [`lookout`] | how long a thread sleeps at once that has to see signals |
 //!
 //! ```
 //! use ropewalk_os::{Deadline, futex, thread};
@@ -43,6 +44,7 @@ pub mod fork;
 pub mod futex;
 pub mod identity;
 pub mod lifeline;
+pub mod lookout;
 pub mod memory;
 pub mod robust;
 pub mod shared_futex;

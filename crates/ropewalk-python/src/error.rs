@@ -86,11 +86,14 @@ pub(crate) fn process_fault(fault: process::Fault) -> PyErr {
 /// Why the others did not come: `threading.BrokenBarrierError`, or the wait was halted.
 pub(crate) fn barrier(py: Python<'_>, error: BarrierError<PyErr>) -> PyErr {
     match error {
-        BarrierError::Broken | BarrierError::TimedOut => {
-            raise(py, &BROKEN_BARRIER, "threading", "BrokenBarrierError")
-        }
+        BarrierError::Broken | BarrierError::TimedOut => broken_barrier(py),
         BarrierError::Halted(reason) => halted(py, reason),
     }
+}
+
+/// `threading.BrokenBarrierError`.
+pub(crate) fn broken_barrier(py: Python<'_>) -> PyErr {
+    raise(py, &BROKEN_BARRIER, "threading", "BrokenBarrierError")
 }
 
 pub(crate) fn too_many_done(error: TooManyDone) -> PyErr {

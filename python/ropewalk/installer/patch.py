@@ -20,6 +20,8 @@ MODULES = {
     "queue": "ropewalk.queue",
     "concurrent.futures": "ropewalk.concurrent.futures",
     "multiprocessing": "ropewalk.multiprocessing.processors",
+    "concurrent.futures.process": "ropewalk.concurrent.futures.process",
+    "multiprocessing.pool": "ropewalk.multiprocessing.pool",
     "multiprocessing.connection": "ropewalk.multiprocessing.connection",
     "multiprocessing.queues": "ropewalk.multiprocessing.queues",
     "multiprocessing.synchronize": "ropewalk.multiprocessing.synchronize",

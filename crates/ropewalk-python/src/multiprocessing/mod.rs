@@ -8,6 +8,8 @@
 //! | `lent` | bytes that the system reads and writes without the GIL |
 //! | `lifeline` | children that end with the process that started them |
 //! | `processors` | how many processors this process may use |
+//! | `channel` | objects through a queue between processes: encode, push; pop, decode |
+//! | `descriptor` | a descriptor that Python code hands over |
 //! | `queue` | `Queue` and `JoinableQueue` |
 //! | `simple_queue` | `SimpleQueue` |
 //! | `synchronize/` | what `multiprocessing.synchronize` offers |
