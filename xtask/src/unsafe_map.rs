@@ -44,9 +44,18 @@ const ALLOWED: &[(&str, &str)] = &[
     ("crates/ropewalk-os/src/memory.rs", "memfd_create, mmap: std has no shared memory"),
     ("crates/ropewalk-os/src/robust.rs", "robust mutexes: std's has no way to survive its owner"),
     ("crates/ropewalk-os/src/shared_futex.rs", "futex between processes, with requeue: std has neither"),
+    ("crates/ropewalk-os/src/shared_words.rs", "anonymous shared mmap: std has none"),
+    (
+        "crates/ropewalk-os/src/stream.rs",
+        "descriptors that belong to a program of Python: std would close them",
+    ),
     ("crates/ropewalk-os/src/thread.rs", "pthread_self: std's ThreadId is not the number that Python shows"),
     ("crates/ropewalk-python/src/multiprocessing/descriptor.rs", "descriptors come from Python as numbers"),
     ("crates/ropewalk-os/src/watcher.rs", "pidfd_open, and a thread that takes no signals: std has neither"),
+    (
+        "crates/ropewalk-python/src/multiprocessing/lent.rs",
+        "buffers of any format, and `bytes` written without being cleared first",
+    ),
     (
         "crates/ropewalk-python/src/multiprocessing/synchronize/arguments.rs",
         "arguments as the interpreter passes them to raw types",
@@ -82,6 +91,7 @@ const ALLOWED: &[(&str, &str)] = &[
         "crates/ropewalk-shm/src/ring/layout.rs",
         "atomics, a lock and bytes at fixed places in memory that other processes write",
     ),
+    ("crates/ropewalk-shm/src/ring/loan.rs", "bytes in shared memory that one process has for itself"),
     ("crates/ropewalk-shm/src/segment.rs", "words in memory that other processes write"),
     ("crates/ropewalk-shm/src/slab.rs", "atomics at fixed places in memory that other processes write"),
     ("crates/ropewalk-shm/tests/crash/ledger.rs", "counters that killed processes leave behind"),

@@ -16,7 +16,10 @@
 //! | [`memory`] | anonymous memory that other processes can map |
 //! | [`cgroup`] | how much memory may this container use |
 //! | [`watcher`] | the same by a thread, for who has no line to hold on to |
+//! | [`shared_words`] | words that forked processes share |
+//! | [`stream`] | pipes and sockets by their descriptors |
 //! | [`block`] | what a thread must give back before it sleeps |
+//! | [`lookout`] | how long a thread sleeps at once that has to see signals |
 //!
 //! ```
 //! use ropewalk_os::{Deadline, futex, thread};
@@ -41,9 +44,12 @@ pub mod fork;
 pub mod futex;
 pub mod identity;
 pub mod lifeline;
+pub mod lookout;
 pub mod memory;
 pub mod robust;
 pub mod shared_futex;
+pub mod shared_words;
+pub mod stream;
 pub mod thread;
 pub mod watcher;
 

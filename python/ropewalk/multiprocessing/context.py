@@ -16,13 +16,16 @@ __all__ = ["DEFAULT"]
 
 #: What a context makes -> the module of ours that has it.
 HOMES: dict[str, str] = {
-    "JoinableQueue": "ropewalk.multiprocessing.queues",
-    "Queue": "ropewalk.multiprocessing.queues",
-    "SimpleQueue": "ropewalk.multiprocessing.queues",
+    "Barrier": "ropewalk.multiprocessing.synchronize",
     "BoundedSemaphore": "ropewalk.multiprocessing.synchronize",
+    "Condition": "ropewalk.multiprocessing.synchronize",
+    "Event": "ropewalk.multiprocessing.synchronize",
+    "JoinableQueue": "ropewalk.multiprocessing.queues",
     "Lock": "ropewalk.multiprocessing.synchronize",
+    "Queue": "ropewalk.multiprocessing.queues",
     "RLock": "ropewalk.multiprocessing.synchronize",
     "Semaphore": "ropewalk.multiprocessing.synchronize",
+    "SimpleQueue": "ropewalk.multiprocessing.queues",
 }
 
 

@@ -2,6 +2,8 @@
 //!
 //! | file | what it is |
 //! |---|---|
+//! | `connection` | one end of a pipe |
+//! | `lent` | bytes that the system reads and writes without the GIL |
 //! | `channel` | objects through a queue between processes: encode, push; pop, decode |
 //! | `descriptor` | a descriptor that Python code hands over |
 //! | `queue` | `Queue` and `JoinableQueue` |
@@ -10,7 +12,9 @@
 //! | `synchronize/` | what `multiprocessing.synchronize` offers |
 
 mod channel;
+mod connection;
 mod descriptor;
+mod lent;
 mod lifeline;
 mod queue;
 mod simple_queue;
@@ -19,6 +23,7 @@ mod synchronize;
 use pyo3::prelude::*;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    connection::register(module)?;
     module.add_class::<queue::PyProcessQueue>()?;
     module.add_class::<queue::PyJoinableProcessQueue>()?;
     module.add_class::<simple_queue::PySimpleProcessQueue>()?;

@@ -8,6 +8,7 @@
 #![allow(unsafe_code)]
 
 use crate::watchdog;
+use ropewalk_os::identity::Identity;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -58,11 +59,14 @@ impl Child {
     /// As [`Child::spawn`], stopped before `body`; `None` if this system does not let us trace.
     pub fn traced(body: impl FnOnce() -> u8) -> Option<Child> {
         let child = Child::spawn(|| {
+            // What each process asks the system once is not what is stepped through.
+            let _ = Identity::current();
             // SAFETY: rule 1; no pointer is used, and the second call stops this child until its parent lets it go on.
             unsafe {
                 if libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) != 0 {
                     return 0;
                 }
+                ropewalk_shm::sync::owner::Owner::me(); // what a process asks the system once, it has asked
                 libc::raise(libc::SIGSTOP);
             }
             body()
@@ -151,6 +155,13 @@ impl Child {
     fn go_on(&mut self, how: libc::c_uint) {
         // SAFETY: rule 2; no signal is passed on.
         assert_eq!(unsafe { libc::ptrace(how, self.pid, 0, 0) }, 0, "ptrace");
+    }
+
+    /// Lets it go on by itself, with a signal that is handled before the next instruction.
+    pub fn go_on_with(&mut self, signal: libc::c_int) {
+        // SAFETY: rule 2.
+        let gone = unsafe { libc::ptrace(libc::PTRACE_DETACH, self.pid, 0, signal as libc::c_long) };
+        assert_eq!(gone, 0, "ptrace");
     }
 
     /// Waits until the traced child stops or ends.

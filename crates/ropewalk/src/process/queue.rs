@@ -1,7 +1,7 @@
 //! Byte records between processes.
 
 use super::{
-    Counts, DoneError, Fault, Identity, Iter, JoinError, Loan, OpenError, Options, PopError, PushError,
+    Blocks, Counts, DoneError, Fault, Iter, JoinError, Loan, OpenError, Options, PopError, PushError,
 };
 use ropewalk_os::{Block, Deadline, Plain};
 use ropewalk_shm::ring::Ring;
@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 /// ```
 #[derive(Debug)]
 pub struct Queue {
-    ring: Ring,
+    pub(super) ring: Ring,
 }
 
 impl Queue {
@@ -371,6 +371,24 @@ impl Queue {
         self.ring.counts()
     }
 
+    /// What large parts of records have in memory now: being written, waiting inside, or in the hands of who received
+    /// them. What processes left that have died is taken from them first.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    ///
+    /// ```
+    /// let queue = ropewalk::process::Queue::unbounded()?;
+    /// queue.try_push(&[7; 100_000]).unwrap();
+    /// assert_eq!(queue.blocks().unwrap().queued, 1);
+    /// queue.try_pop().unwrap();
+    /// assert_eq!(queue.blocks().unwrap().queued, 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn blocks(&self) -> Result<Blocks, Fault> {
+        self.ring.blocks()
+    }
+
     /// How many records make it full; the largest number if it is not bounded.
     ///
     /// ```
@@ -400,56 +418,6 @@ impl Queue {
     /// ```
     pub fn shutdown(&self) -> Result<(), Fault> {
         self.ring.close()
-    }
-
-    /// Which record each process has taken out last and not put down, by its number: of a queue that tracks
-    /// ([`Options::track`]). Those of processes that have died are told too, until somebody calls [`Queue::take_lost`].
-    ///
-    /// # Errors
-    /// [`Fault`].
-    ///
-    /// ```
-    /// use ropewalk::process::{Identity, Options, Queue};
-    /// let tasks = Queue::with(&Options { track: true, ..Options::default() })?;
-    /// let number = tasks.try_push(b"task").unwrap();
-    /// tasks.try_pop().unwrap();
-    /// assert_eq!(tasks.in_hand().unwrap(), [(Identity::current()?, number)]);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn in_hand(&self) -> Result<Vec<(Identity, u64)>, Fault> {
-        self.ring.in_hand()
-    }
-
-    /// The records that processes had in their hands when they died, each told once.
-    ///
-    /// # Errors
-    /// [`Fault`].
-    ///
-    /// ```
-    /// use ropewalk::process::{Options, Queue};
-    /// let tasks = Queue::with(&Options { track: true, ..Options::default() })?;
-    /// tasks.try_push(b"task").unwrap();
-    /// tasks.try_pop().unwrap();
-    /// assert!(tasks.take_lost().unwrap().is_empty()); // nobody died
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn take_lost(&self) -> Result<Vec<(Identity, u64)>, Fault> {
-        self.ring.take_lost()
-    }
-
-    /// Says that this process has nothing of this queue in its hand any more. Who takes the next record out says so too.
-    ///
-    /// ```
-    /// use ropewalk::process::{Options, Queue};
-    /// let tasks = Queue::with(&Options { track: true, ..Options::default() })?;
-    /// tasks.try_push(b"task").unwrap();
-    /// tasks.try_pop().unwrap();
-    /// tasks.put_down();
-    /// assert!(tasks.in_hand().unwrap().is_empty());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn put_down(&self) {
-        self.ring.put_down();
     }
 
     /// Says that a record which was taken out has been dealt with.
