@@ -56,6 +56,8 @@ const ALLOWED: &[(&str, &str)] = &[
     (
         "crates/ropewalk-python/src/multiprocessing/sharedctypes/number.rs",
         "numbers in the memory of a ctypes object, which other processes write",
+    ),
+    (
         "crates/ropewalk-python/src/multiprocessing/lent.rs",
         "buffers of any format, and `bytes` written without being cleared first",
     ),

@@ -36,7 +36,6 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<simple_queue::PySimpleProcessQueue>()?;
     lifeline::register(module)?;
     synchronize::register(module)?;
-    sharedctypes::register(module)
     processors::register(module)?;
-    synchronize::register(module)
+    sharedctypes::register(module)
 }
