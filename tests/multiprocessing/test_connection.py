@@ -68,7 +68,17 @@ def test_messages_of_any_length_go_through_in_order(left, right, kind):
 @pytest.mark.parametrize(("left", "right"), [("ours", "original"), ("original", "ours")])
 def test_objects_go_through(left, right):
     one, other = pair(left, right)
-    objects = [None, 1, -1.5, "rope", b"walk", True, [1, {"a": (2, 3)}], "x" * 100_000, functools.partial(int, "7")]
+    objects = [
+        None,
+        1,
+        -1.5,
+        "rope",
+        b"walk",
+        True,
+        [1, {"a": (2, 3)}],
+        "x" * 100_000,
+        functools.partial(int, "7"),
+    ]
     with one, other:
         sender = meanwhile(lambda: [one.send(obj) for obj in objects])
         received = [other.recv() for _ in objects]
@@ -193,7 +203,11 @@ def test_a_buffer_that_is_too_short_loses_nothing(pipe, size):
             "got end of file during message",
         ),
         (
-            lambda left, right: [os.write(left.fileno(), b"\0\0\0\x05rope"), left.close(), right.recv_bytes()],
+            lambda left, right: [
+                os.write(left.fileno(), b"\0\0\0\x05rope"),
+                left.close(),
+                right.recv_bytes(),
+            ],
             OSError,
             "got end of file during message",
         ),

@@ -6,9 +6,9 @@ its name, signature and docstring. What is told here is what the engine does. Ti
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Self, SupportsIndex, final
+from typing import Any, Final, SupportsIndex, final
 
-from typing_extensions import disjoint_base
+from typing_extensions import Self, disjoint_base
 
 __all__ = [
     "Admission",
@@ -40,6 +40,7 @@ __all__ = [
     "__version__",
     "begin_sem_lock",
     "class_statement",
+    "cpu_limit",
     "deadlock_mode",
     "dumps",
     "end_with",
@@ -55,6 +56,7 @@ __all__ = [
     "make_locks",
     "make_sem_lock",
     "open_sem_lock",
+    "pair_up",
     "place_of_sem_lock",
     "set_deadlock_mode",
     "set_lock_order",
@@ -469,8 +471,9 @@ class ProcessQueue:
     def __new__(cls, *_args: Any, **_kwargs: Any) -> ProcessQueue: ...
     def __init__(self, *_args: Any, **_kwargs: Any) -> None: ...
     def _create(self, maxsize: int) -> None: ...
-    def _attach(self, descriptor: int) -> None: ...
-    def _descriptor(self) -> int: ...
+    def _attach(self, memory: int, bell: int) -> None: ...
+    def _descriptors(self) -> tuple[int, int]: ...
+    def _readable(self) -> int: ...
     def put(self, obj: Any, block: bool = True, timeout: float | None = None) -> None:
         """Puts an object in; waits for room at most `timeout` if `block`.
 
@@ -513,8 +516,9 @@ class SimpleProcessQueue:
     def __new__(cls, *_args: Any, **_kwargs: Any) -> SimpleProcessQueue: ...
     def __init__(self, *_args: Any, **_kwargs: Any) -> None: ...
     def _create(self) -> None: ...
-    def _attach(self, descriptor: int) -> None: ...
-    def _descriptor(self) -> int: ...
+    def _attach(self, memory: int, bell: int) -> None: ...
+    def _descriptors(self) -> tuple[int, int]: ...
+    def _readable(self) -> int: ...
     def put(self, obj: Any) -> None:
         """Puts an object in. Raises what pickling it raises, `OSError` after `close()`."""
     def get(self) -> Any:
@@ -693,6 +697,12 @@ def lifeline_hold_again(line: int, /) -> None:
 
     :raises OSError: ``line`` is no such descriptor.
     """
+
+def pair_up(one: Connection, other: Connection, /) -> None:
+    """The two are the ends of one new pipe: each looks for a moment whether the other sends before it sleeps."""
+
+def cpu_limit() -> float | None:
+    """Processors that this process's control groups allow it, 1.5 being one and a half; `None` without a limit."""
 
 def end_with(pid: int, /) -> None:
     """This process is killed when the process ``pid`` ends: by a thread that waits for it.

@@ -10,6 +10,8 @@ from __future__ import annotations
 import multiprocessing.context as _original
 from typing import Any
 
+from ropewalk.multiprocessing.process import ForkProcess, ForkServerProcess, Process, SpawnProcess
+from ropewalk.multiprocessing.processors import cpu_count
 from ropewalk.original import rebound
 
 __all__ = ["DEFAULT"]
@@ -22,8 +24,10 @@ HOMES: dict[str, str] = {
     "Condition": "ropewalk.multiprocessing.synchronize",
     "Event": "ropewalk.multiprocessing.synchronize",
     "JoinableQueue": "ropewalk.multiprocessing.queues",
+    "Pool": "ropewalk.multiprocessing.pool",
     "Lock": "ropewalk.multiprocessing.synchronize",
     "Queue": "ropewalk.multiprocessing.queues",
+    "Pipe": "ropewalk.multiprocessing.connection",
     "RLock": "ropewalk.multiprocessing.synchronize",
     "RawArray": "ropewalk.multiprocessing.sharedctypes",
     "RawValue": "ropewalk.multiprocessing.sharedctypes",
@@ -35,6 +39,8 @@ HOMES: dict[str, str] = {
 
 class _Ours:
     """Put before a context of the original."""
+
+    cpu_count = cpu_count
 
     def get_context(self, method: str | None = None) -> Any:
         """As the original's, with contexts of ours."""
@@ -50,17 +56,22 @@ for _name, _home in HOMES.items():
     setattr(_Ours, _name, _method)
 
 
-class ForkContext(_Ours, _original.ForkContext): ...
+class ForkContext(_Ours, _original.ForkContext):
+    Process = ForkProcess
 
 
-class SpawnContext(_Ours, _original.SpawnContext): ...
+class SpawnContext(_Ours, _original.SpawnContext):
+    Process = SpawnProcess
 
 
-class ForkServerContext(_Ours, _original.ForkServerContext): ...
+class ForkServerContext(_Ours, _original.ForkServerContext):
+    Process = ForkServerProcess
 
 
 class DefaultContext(_Ours, _original.DefaultContext):
     """Has no start method of its own: asks the original's default context."""
+
+    Process = Process
 
     def __init__(self) -> None: ...
 
