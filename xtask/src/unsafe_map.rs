@@ -54,6 +54,10 @@ const ALLOWED: &[(&str, &str)] = &[
     ("crates/ropewalk-python/src/multiprocessing/descriptor.rs", "descriptors come from Python as numbers"),
     ("crates/ropewalk-os/src/watcher.rs", "pidfd_open, and a thread that takes no signals: std has neither"),
     (
+        "crates/ropewalk-python/src/multiprocessing/sharedctypes/number.rs",
+        "numbers in the memory of a ctypes object, which other processes write",
+    ),
+    (
         "crates/ropewalk-python/src/multiprocessing/lent.rs",
         "buffers of any format, and `bytes` written without being cleared first",
     ),

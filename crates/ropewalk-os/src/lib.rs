@@ -14,7 +14,7 @@
 //! | [`lifeline`] | end when the process that started this one does |
 //! | [`identity`] | which process is this, even after its number is reused |
 //! | [`memory`] | anonymous memory that other processes can map |
-//! | [`cgroup`] | how much memory may this container use |
+//! | [`cgroup`] | how much memory and how many processors may this container use |
 //! | [`watcher`] | the same by a thread, for who has no line to hold on to |
 //! | [`shared_words`] | words that forked processes share |
 //! | [`stream`] | pipes and sockets by their descriptors |

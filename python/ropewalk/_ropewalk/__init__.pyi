@@ -6,9 +6,9 @@ its name, signature and docstring. What is told here is what the engine does. Ti
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Self, SupportsIndex, final
+from typing import Any, Final, SupportsIndex, final
 
-from typing_extensions import disjoint_base
+from typing_extensions import Self, disjoint_base
 
 __all__ = [
     "Admission",
@@ -32,12 +32,15 @@ __all__ = [
     "Queue",
     "Semaphore",
     "SimpleProcessQueue",
+    "SynchronizedNumber",
+    "SynchronizedNumbers",
     "Turn",
     "WorkQueue",
     "Worker",
     "__version__",
     "begin_sem_lock",
     "class_statement",
+    "cpu_limit",
     "deadlock_mode",
     "dumps",
     "end_with",
@@ -53,6 +56,7 @@ __all__ = [
     "make_locks",
     "make_sem_lock",
     "open_sem_lock",
+    "pair_up",
     "place_of_sem_lock",
     "set_deadlock_mode",
     "set_lock_order",
@@ -614,6 +618,36 @@ class ProcessBarrier:
     def broken(self) -> bool:
         """Whether it is broken."""
 
+@disjoint_base
+class SynchronizedNumber:
+    """A number of one of C's types in shared memory, and a lock around each access."""
+
+    value: Any
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> SynchronizedNumber: ...
+    def _begin(self, object: Any, kind: str, address: int, lock: Any, is_ours: bool) -> None: ...
+    def get_obj(self) -> Any:
+        """The ctypes object whose memory it is."""
+    def get_lock(self) -> Any:
+        """The lock."""
+    def __enter__(self) -> Any: ...
+    def __exit__(self, *args: Any) -> Any: ...
+
+@disjoint_base
+class SynchronizedNumbers:
+    """Numbers of one of C's types in shared memory, and a lock around each access."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> SynchronizedNumbers: ...
+    def _begin(self, object: Any, kind: str, address: int, count: int, lock: Any, is_ours: bool) -> None: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, i: Any) -> Any: ...
+    def __setitem__(self, i: Any, value: Any) -> None: ...
+    def get_obj(self) -> Any:
+        """The ctypes array whose memory they are."""
+    def get_lock(self) -> Any:
+        """The lock."""
+    def __enter__(self) -> Any: ...
+    def __exit__(self, *args: Any) -> Any: ...
+
 def make_sem_lock(original: type) -> type:
     """The type of locks and semaphores between processes, in the image of `_multiprocessing.SemLock`."""
 
@@ -663,6 +697,12 @@ def lifeline_hold_again(line: int, /) -> None:
 
     :raises OSError: ``line`` is no such descriptor.
     """
+
+def pair_up(one: Connection, other: Connection, /) -> None:
+    """The two are the ends of one new pipe: each looks for a moment whether the other sends before it sleeps."""
+
+def cpu_limit() -> float | None:
+    """Processors that this process's control groups allow it, 1.5 being one and a half; `None` without a limit."""
 
 def end_with(pid: int, /) -> None:
     """This process is killed when the process ``pid`` ends: by a thread that waits for it.

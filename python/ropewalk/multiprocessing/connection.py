@@ -33,7 +33,7 @@ _transmit = _ropewalk.Connection.send_bytes
 _receive = _ropewalk.Connection.recv_bytes
 
 
-class Connection(_ropewalk.Connection, _theirs.Connection, metaclass=OneOfBoth):  # type: ignore[misc]
+class Connection(_ropewalk.Connection, _theirs.Connection, metaclass=OneOfBoth):  # type: ignore[misc, name-defined]
     __doc__ = _theirs.Connection.__doc__
     __module__ = "multiprocessing.connection"
     __ropewalk__ = True
@@ -74,7 +74,7 @@ reduction.register(Connection, _theirs.reduce_connection)
 
 #: What no reducer can be registered for with effect.
 _PLAIN = frozenset({bool, bytes, float, int, str, type(None)})
-_PICKLER = reduction.ForkingPickler
+_PICKLER = cast(Any, reduction.ForkingPickler)
 _DUMPS = vars(_PICKLER)["dumps"]
 #: Beyond so many bytes a pickler is not kept.
 _KEPT = 1 << 20
@@ -119,11 +119,11 @@ _client = rebound(_theirs.SocketClient, Connection=Connection)
 Client = rebound(_theirs.Client, SocketClient=_client)
 
 
-class _SocketListener(_theirs.SocketListener):  # type: ignore[misc]
+class _SocketListener(_theirs.SocketListener):  # type: ignore[misc, name-defined]
     accept = rebound(_theirs.SocketListener.accept, Connection=Connection)
 
 
-class Listener(_theirs.Listener):  # type: ignore[misc]
+class Listener(_theirs.Listener):  # type: ignore[misc, name-defined]
     __doc__ = _theirs.Listener.__doc__
     __module__ = "multiprocessing.connection"
     __init__ = rebound(_theirs.Listener.__init__, SocketListener=_SocketListener)

@@ -2,13 +2,18 @@
 //!
 //! | file | what it is |
 //! |---|---|
+//! | `channel` | objects through a queue between processes: encode, push; pop, decode |
 //! | `connection` | one end of a pipe |
+//! | `descriptor` | a descriptor that Python code hands over |
 //! | `lent` | bytes that the system reads and writes without the GIL |
+//! | `lifeline` | children that end with the process that started them |
+//! | `processors` | how many processors this process may use |
 //! | `channel` | objects through a queue between processes: encode, push; pop, decode |
 //! | `descriptor` | a descriptor that Python code hands over |
 //! | `queue` | `Queue` and `JoinableQueue` |
 //! | `simple_queue` | `SimpleQueue` |
 //! | `lifeline` | children that end with the process that started them |
+//! | `sharedctypes/` | what `multiprocessing.sharedctypes` offers |
 //! | `synchronize/` | what `multiprocessing.synchronize` offers |
 
 mod channel;
@@ -16,7 +21,9 @@ mod connection;
 mod descriptor;
 mod lent;
 mod lifeline;
+mod processors;
 mod queue;
+mod sharedctypes;
 mod simple_queue;
 mod synchronize;
 
@@ -28,5 +35,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<queue::PyJoinableProcessQueue>()?;
     module.add_class::<simple_queue::PySimpleProcessQueue>()?;
     lifeline::register(module)?;
-    synchronize::register(module)
+    synchronize::register(module)?;
+    processors::register(module)?;
+    sharedctypes::register(module)
 }

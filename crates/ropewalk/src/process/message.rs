@@ -78,22 +78,20 @@ pub fn send<B: Block>(
         }
     };
     let (mut sent, all) = (0, header.len() + message.len());
-    let mut push = || {
-        while sent < all {
-            let begun = sent.min(header.len());
-            sent += stream::write(fd, [&header[begun..], &message[sent - begun..]])?;
-        }
-        if let Some(traffic) = traffic {
-            traffic.sent();
-        }
-        Ok(())
-    };
-    loop {
-        match block.detached(&mut push) {
-            Ok(()) => return Ok(()),
+    while sent < all {
+        let begun = sent.min(header.len());
+        match block.detached(|| stream::write(fd, [&header[begun..], &message[sent - begun..]])) {
+            Ok(count) => sent += count,
             Err(error) => retry(error, block)?,
         }
+        if sent < all {
+            after_a_part(block)?;
+        }
     }
+    if let Some(traffic) = traffic {
+        traffic.sent();
+    }
+    Ok(())
 }
 
 /// What [`Incoming::receive`] has got.
@@ -177,7 +175,7 @@ impl Incoming {
                 Err(MessageError::Ended) => return Err(MessageError::Ended),
                 Err(MessageError::Torn) => return Err(MessageError::Torn),
                 Err(MessageError::BadLength) => return Err(MessageError::BadLength),
-                Err(MessageError::Interrupted(())) => {}
+                Err(MessageError::Interrupted(())) => after_a_part(block)?,
             }
         }
     }
@@ -194,6 +192,9 @@ impl Incoming {
             }
             let want = if self.read < 4 { 4 } else { 12 };
             self.read += some(fd, &mut self.header[self.read..want], self.read != 0 && self.read != 4)?;
+            if self.read < want {
+                return Err(MessageError::Interrupted(()));
+            }
         };
         if limit.is_some_and(|limit| length > limit) {
             return Err(MessageError::BadLength);
@@ -201,8 +202,11 @@ impl Incoming {
         let Some(body) = usize::try_from(length).ok().and_then(|length| buffer.get_mut(..length)) else {
             return Ok(Received::Large(length));
         };
-        while self.body < body.len() {
+        if self.body < body.len() {
             self.body += some(fd, &mut body[self.body..], self.body > 0)?;
+            if self.body < body.len() {
+                return Err(MessageError::Interrupted(()));
+            }
         }
         Ok(Received::Whole(body.len()))
     }
@@ -252,6 +256,9 @@ pub fn fill<B: Block>(
             Ok(count) => filled += count,
             Err(error) => retry(error, block)?,
         }
+        if filled < body.len() {
+            after_a_part(block)?;
+        }
     }
     Ok(())
 }
@@ -263,6 +270,11 @@ fn some(fd: RawFd, into: &mut [u8], begun: bool) -> Result<usize, MessageError<(
         Ok(count) => Ok(count),
         Err(error) => Err(MessageError::System(error)),
     }
+}
+
+/// Perhaps it was a signal that ended the call in the middle, and the next call would not be told.
+fn after_a_part<B: Block>(block: &mut B) -> Result<(), MessageError<B::Interrupt>> {
+    block.interrupted().map_err(MessageError::Interrupted)
 }
 
 /// Goes on after a signal, unless its handler says otherwise.
