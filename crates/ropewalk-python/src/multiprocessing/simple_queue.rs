@@ -54,7 +54,7 @@ impl PySimpleProcessQueue {
     }
 
     /// A descriptor that is readable while something is inside.
-    fn _readable(&self) -> PyResult<Option<RawFd>> {
+    fn _readable(&self) -> PyResult<RawFd> {
         self.channel.readable()
     }
 
