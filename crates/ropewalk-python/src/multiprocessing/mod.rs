@@ -11,6 +11,7 @@
 //! | `channel` | objects through a queue between processes: encode, push; pop, decode |
 //! | `descriptor` | a descriptor that Python code hands over |
 //! | `queue` | `Queue` and `JoinableQueue` |
+//! | `segment` | what lies in memory that another process has open |
 //! | `simple_queue` | `SimpleQueue` |
 //! | `synchronize/` | what `multiprocessing.synchronize` offers |
 
@@ -21,6 +22,7 @@ mod lent;
 mod lifeline;
 mod processors;
 mod queue;
+mod segment;
 mod simple_queue;
 mod synchronize;
 
@@ -33,5 +35,6 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<simple_queue::PySimpleProcessQueue>()?;
     lifeline::register(module)?;
     processors::register(module)?;
+    segment::register(module)?;
     synchronize::register(module)
 }
