@@ -34,6 +34,7 @@ const ALLOWED: &[(&str, &str)] = &[
         "crates/ropewalk-python/src/build_class.rs",
         "the class statement, called without a Rust frame that would stop an unwind",
     ),
+    ("crates/ropewalk-os/src/bell.rs", "eventfd: std has no descriptor to wait for with others"),
     ("crates/ropewalk-os/src/clock.rs", "clock_gettime: std's Instant has no absolute time to sleep until"),
     ("crates/ropewalk-os/src/fork.rs", "pthread_atfork: std does not know about fork"),
     ("crates/ropewalk-os/src/futex.rs", "futex: std's own is private"),
@@ -53,6 +54,8 @@ const ALLOWED: &[(&str, &str)] = &[
     ("crates/ropewalk-python/src/multiprocessing/descriptor.rs", "descriptors come from Python as numbers"),
     ("crates/ropewalk-os/src/watcher.rs", "pidfd_open, and a thread that takes no signals: std has neither"),
     (
+        "crates/ropewalk-python/src/multiprocessing/sharedctypes/number.rs",
+        "numbers in the memory of a ctypes object, which other processes write",
         "crates/ropewalk-python/src/multiprocessing/lent.rs",
         "buffers of any format, and `bytes` written without being cleared first",
     ),

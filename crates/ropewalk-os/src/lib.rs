@@ -18,6 +18,7 @@
 //! | [`watcher`] | the same by a thread, for who has no line to hold on to |
 //! | [`shared_words`] | words that forked processes share |
 //! | [`stream`] | pipes and sockets by their descriptors |
+//! | [`bell`] | a descriptor that is readable after it was rung |
 //! | [`block`] | what a thread must give back before it sleeps |
 //! | [`lookout`] | how long a thread sleeps at once that has to see signals |
 //!
@@ -37,6 +38,7 @@
 //! });
 //! ```
 
+pub mod bell;
 pub mod block;
 pub mod cgroup;
 pub mod clock;

@@ -24,6 +24,8 @@ MODULES = {
     "multiprocessing.pool": "ropewalk.multiprocessing.pool",
     "multiprocessing.connection": "ropewalk.multiprocessing.connection",
     "multiprocessing.queues": "ropewalk.multiprocessing.queues",
+    "multiprocessing.heap": "ropewalk.multiprocessing.heap",
+    "multiprocessing.sharedctypes": "ropewalk.multiprocessing.sharedctypes",
     "multiprocessing.synchronize": "ropewalk.multiprocessing.synchronize",
     "multiprocessing.popen_fork": "ropewalk.multiprocessing.popen_fork",
     "multiprocessing.popen_spawn_posix": "ropewalk.multiprocessing.popen_spawn_posix",

@@ -18,17 +18,22 @@ __all__ = ["DEFAULT"]
 
 #: What a context makes -> the module of ours that has it.
 HOMES: dict[str, str] = {
+    "Array": "ropewalk.multiprocessing.sharedctypes",
     "Barrier": "ropewalk.multiprocessing.synchronize",
     "BoundedSemaphore": "ropewalk.multiprocessing.synchronize",
     "Condition": "ropewalk.multiprocessing.synchronize",
     "Event": "ropewalk.multiprocessing.synchronize",
     "JoinableQueue": "ropewalk.multiprocessing.queues",
+    "Pool": "ropewalk.multiprocessing.pool",
     "Lock": "ropewalk.multiprocessing.synchronize",
     "Queue": "ropewalk.multiprocessing.queues",
     "Pipe": "ropewalk.multiprocessing.connection",
     "RLock": "ropewalk.multiprocessing.synchronize",
+    "RawArray": "ropewalk.multiprocessing.sharedctypes",
+    "RawValue": "ropewalk.multiprocessing.sharedctypes",
     "Semaphore": "ropewalk.multiprocessing.synchronize",
     "SimpleQueue": "ropewalk.multiprocessing.queues",
+    "Value": "ropewalk.multiprocessing.sharedctypes",
 }
 
 

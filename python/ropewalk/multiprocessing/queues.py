@@ -89,11 +89,11 @@ class Queue(_Ends, _ropewalk.ProcessQueue, _original.Queue, metaclass=OneOfBoth)
 
     def __getstate__(self) -> Any:
         context.assert_spawning(self)
-        return self._ignore_epipe, self._maxsize, self._opid, DupFd(self._descriptor())
+        return self._ignore_epipe, self._maxsize, self._opid, *map(DupFd, self._descriptors())
 
     def __setstate__(self, state: Any) -> None:
-        self._ignore_epipe, self._maxsize, self._opid, memory = state
-        self._attach(memory.detach())
+        self._ignore_epipe, self._maxsize, self._opid, memory, bell = state
+        self._attach(memory.detach(), bell.detach())
 
     def _after_fork(self) -> None:
         debug("Queue._after_fork()")
@@ -139,11 +139,11 @@ class SimpleQueue(_Ends, _ropewalk.SimpleProcessQueue, _original.SimpleQueue, me
 
     def __getstate__(self) -> Any:
         context.assert_spawning(self)
-        return (DupFd(self._descriptor()),)
+        return tuple(map(DupFd, self._descriptors()))
 
     def __setstate__(self, state: Any) -> None:
-        (memory,) = state
-        self._attach(memory.detach())
+        memory, bell = state
+        self._attach(memory.detach(), bell.detach())
 
 
 _PRINT = _original.Queue._on_queue_feeder_error  # type: ignore[attr-defined]

@@ -172,7 +172,7 @@ class Condition(_Passed, _ropewalk.ProcessCondition, _original.Condition, metacl
 
     def __init__(self, lock: Any = None, *, ctx: Any) -> None:
         lock = lock or ctx.RLock()
-        self._begin(lock, type(lock) in _MADE)
+        self._begin(lock, is_made(lock))
         _note_context(self, ctx)
         self._make_methods()
 
@@ -181,7 +181,7 @@ class Condition(_Passed, _ropewalk.ProcessCondition, _original.Condition, metacl
 
     def __setstate__(self, state: Any) -> None:
         lock, memory, number = state
-        self._open(lock, type(lock) in _MADE, memory, number)
+        self._open(lock, is_made(lock), memory, number)
         self._is_fork_ctx = False
         self._make_methods()
 
@@ -264,8 +264,13 @@ class Barrier(_Passed, _original.Barrier, metaclass=OneOfBoth):  # type: ignore[
 for _name in ("wait", "reset", "abort", "parties", "n_waiting", "broken"):
     vars(Barrier)[_name].__doc__ = getattr(_original.Barrier, _name).__doc__
 
-#: What is made of our locks as they are: a condition may use them without calling them by name.
 _MADE = frozenset({Semaphore, BoundedSemaphore, Lock, RLock})
+
+
+def is_made(lock: Any) -> bool:
+    """Whether it is one of our locks as it was made: who uses it need not call its methods by name."""
+    return type(lock) in _MADE
+
 
 for _class in (SemLock, Semaphore, BoundedSemaphore, Lock, RLock):
     # The original keeps these in each object.

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from ropewalk import _ropewalk
@@ -43,11 +45,8 @@ class Employer(Protocol):
     def settle(self, owner: Any, detail: Any, failed: bool, value: Any, took: float) -> None:
         """A task is done, or has failed for good."""
 
-    def finished(self, count: int) -> None:
-        """So many futures were given their results by the engine."""
-
-    def raised(self, failure: Failure, detail: Any) -> BaseException:
-        """The exception that a task raised in its worker. Raises what reading it raises."""
+    def harvested(self, harvest: Any) -> None:
+        """All tasks of a harvest are done."""
 
     def call(self, detail: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
         """What a task calls, for reports."""
@@ -65,8 +64,12 @@ class Employer(Protocol):
 class Crew:
     """Workers, their tasks, and two threads."""
 
-    def __init__(self, employer: Employer, size: int, *, daemon: bool = False) -> None:
-        self.engine = _ropewalk.Crew()
+    def __init__(
+        self, employer: Employer, size: int, raised: Callable[[Failure], BaseException], *, daemon: bool = False
+    ) -> None:
+        """``raised`` makes the exception that a task raised in its worker, or raises what reading it raises."""
+        self._open = partial(_opened, raised)  # kept by the engine, so it must not keep us
+        self.engine = _ropewalk.Crew(self._open)
         self.link = Link(self.engine)
         self.size = size
         self.lock = threading.Lock()  # for hiring
@@ -117,10 +120,8 @@ class Crew:
     def _collect(self) -> None:
         try:
             while not self._is_over():
-                arrivals, finished = self.engine.arrivals(_GRACE if self.terminated else None)
-                if finished:
-                    self._employer.finished(finished)
-                elif not arrivals and self.terminated:
+                arrivals = self.engine.arrivals(_GRACE if self.terminated else None)
+                if not arrivals and self.terminated:
                     self._kill()
                 for number, owner, detail, kind, took, body in arrivals:
                     if number:
@@ -137,23 +138,11 @@ class Crew:
             employer.ended()
 
     def _answered(self, owner: Any, detail: Any, kind: int, took: float, parcel: Any) -> None:
-        failed = bool(kind & kinds.FAILED)
-        value: Any
-        if failed:
-            value = self._failure(parcel, detail)
-        else:
-            try:
-                value = parcel.open()
-            except BaseException as error:
-                failed, value = True, _unread("the result", error)
-        self._employer.settle(owner, detail, failed, value, took)
-
-    def _failure(self, parcel: Any, detail: Any) -> BaseException:
-        failure: Failure = parcel.open()
         try:
-            return self._employer.raised(failure, detail)
+            value, failed = self._open(kind, parcel, detail), False
         except BaseException as error:
-            return _unread(f"the exception {failure[0]} that the task raised", error, failure[1])
+            value, failed = error.with_traceback(None), True
+        self._employer.settle(owner, detail, failed, value, took)
 
     def _noticed(self, kind: int, owner: Any, detail: Any, body: Any) -> None:
         if kind == kinds.READY:
@@ -163,10 +152,14 @@ class Crew:
             self._gone(int.from_bytes(body, "little"))
         elif kind == kinds.UNFIT:
             self._unfit.add(int.from_bytes(body, "little"))
+        elif kind == kinds.INTERRUPTED:
+            self.give_up("the program was interrupted")
         elif kind == kinds.REFUSED:
             self._employer.settle(owner, detail, True, ValueError(body), 0.0)
         elif kind == kinds.CALLBACKS:
             call_back(owner, detail)
+        elif kind == kinds.HARVESTED:
+            self._employer.harvested(owner)
         elif kind == kinds.CANCELLED:
             _tell_waiters(owner)
 
@@ -235,11 +228,10 @@ class Crew:
     def _is_over(self) -> bool:
         if self.terminated:
             return not self.members
-        if self.engine.unfinished or not self._employer.is_over():
-            return False
         if not self._dismissed:
+            if not self._employer.is_over() or not self.engine.dismiss_if_idle():
+                return False
             self._dismissed = True
-            self.engine.dismiss()
         return not self.members
 
     def give_up(self, why: str, cause: BaseException | None = None) -> None:
@@ -266,6 +258,21 @@ class Crew:
 def wake(engine: _ropewalk.Crew) -> None:
     """The collector of this crew looks whether it is over."""
     engine.notify(kinds.READY, b"\0" * 8)
+
+
+def _opened(raised: Callable[[Failure], BaseException], kind: int, parcel: Any, detail: Any) -> Any:
+    """What a task returned; raises what it raised."""
+    if kind & kinds.FAILED:
+        failure: Failure = parcel.open()
+        try:
+            error = raised(failure)
+        except BaseException as unreadable:
+            raise _unread(f"the exception {failure[0]} that the task raised", unreadable, failure[1]) from None
+        raise error
+    try:
+        return parcel.open()
+    except BaseException as error:
+        raise _unread("the result", error) from error
 
 
 def _unread(what: str, error: BaseException, text: str = "") -> BaseException:

@@ -62,24 +62,36 @@ def work(
             manner.unfit()
             return
     worker.notify(kinds.READY, me)
-    parent = os.getppid()
+    look = None if tied else _LOOK
+    interrupt: KeyboardInterrupt | None = None
     while True:
+        # Ctrl-C is for the parent too, which decides. Here it ends the task in hand, and nothing is said.
         try:
-            taken = worker.take(None if tied else _LOOK)
+            if interrupt is not None:
+                if worker.busy:
+                    failure = _failure(interrupt, manner, True)
+                    _send(worker, _last(worker, limit) | kinds.FAILED, failure)
+                interrupt = None
+            _serve(worker, manner, limit, look)
+            return
+        except KeyboardInterrupt as it:
+            interrupt = it
+
+
+def _last(worker: Any, limit: int | None) -> int:
+    return kinds.LAST if limit is not None and worker.taken >= limit else 0
+
+
+def _serve(worker: Any, manner: Manner, limit: int | None, look: float | None) -> None:
+    parent = os.getppid()
+    while limit is None or worker.taken < limit:
+        try:
+            taken = worker.take(look)
         except EOFError:
             return
-        except KeyboardInterrupt:
-            continue  # the parent has it too, and decides
-        if not taken:
-            if os.getppid() != parent:
-                return
-            continue
-        last = 0
-        if limit is not None:
-            limit -= 1
-            last = 0 if limit else kinds.LAST
-        _do(worker, manner, last)
-        if last:
+        if taken:
+            _do(worker, manner, _last(worker, limit))
+        elif os.getppid() != parent:
             return
 
 
@@ -107,8 +119,6 @@ def _do(worker: Any, manner: Manner, last: int) -> None:
         return
     try:
         worker.answer(last, result)
-    except KeyboardInterrupt:
-        _send(worker, last, result)
     except caught as error:
         if not worker.busy:
             raise
@@ -120,7 +130,7 @@ def _send(worker: Any, kind: int, value: Any) -> None:
         try:
             worker.answer(kind, value)
         except KeyboardInterrupt:
-            continue  # the parent has it too, and decides
+            continue  # once an answer is made it is sent
 
 
 def _failure(error: BaseException, manner: Manner, remote: bool) -> Failure:

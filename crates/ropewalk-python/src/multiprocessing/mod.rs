@@ -13,6 +13,8 @@
 //! | `queue` | `Queue` and `JoinableQueue` |
 //! | `segment` | what lies in memory that another process has open |
 //! | `simple_queue` | `SimpleQueue` |
+//! | `lifeline` | children that end with the process that started them |
+//! | `sharedctypes/` | what `multiprocessing.sharedctypes` offers |
 //! | `synchronize/` | what `multiprocessing.synchronize` offers |
 
 mod channel;
@@ -23,6 +25,7 @@ mod lifeline;
 mod processors;
 mod queue;
 mod segment;
+mod sharedctypes;
 mod simple_queue;
 mod synchronize;
 
@@ -34,6 +37,8 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<queue::PyJoinableProcessQueue>()?;
     module.add_class::<simple_queue::PySimpleProcessQueue>()?;
     lifeline::register(module)?;
+    synchronize::register(module)?;
+    sharedctypes::register(module)
     processors::register(module)?;
     segment::register(module)?;
     synchronize::register(module)

@@ -16,6 +16,9 @@ pub(crate) struct PyCrewWorker {
     worker: Worker,
     task: Option<Task>,
     found: Found,
+    /// Tasks taken so far.
+    #[pyo3(get)]
+    taken: u64,
 }
 
 #[pymethods]
@@ -29,6 +32,7 @@ impl PyCrewWorker {
             worker: worker.map_err(|it| error::open(&it))?,
             task: None,
             found: Found::default(),
+            taken: 0,
         })
     }
 
@@ -38,6 +42,7 @@ impl PyCrewWorker {
         match self.worker.take(&mut Attached(py), timeout.deadline()?) {
             Ok(task) => {
                 self.task = Some(task);
+                self.taken += 1;
                 Ok(true)
             }
             Err(why) => error::take(why).map_or(Ok(false), Err),

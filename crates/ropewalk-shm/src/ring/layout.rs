@@ -29,6 +29,7 @@ use super::arena::{Arena, ArenaHeader, Entry, GRANULE, GRANULES, granules};
 use crate::line::Line;
 use crate::participants::{LINES, Membership, SLOTS, Slot, Table};
 use crate::segment::{HEADER, OpenError, Segment};
+use ropewalk_os::bell::Bell;
 use ropewalk_os::robust::RobustMutex;
 use ropewalk_os::{cgroup, identity};
 use std::io;
@@ -37,7 +38,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The version of everything in this file. C libraries whose mutexes differ in size have different layouts.
-const LAYOUT: u32 = 2 << 16 | std::mem::size_of::<RobustMutex>() as u32;
+const LAYOUT: u32 = 3 << 16 | std::mem::size_of::<RobustMutex>() as u32;
 
 /// Offset and size of the first segment, as a power of two.
 pub const FIRST_BITS: u32 = 16;
@@ -77,6 +78,8 @@ pub struct Header {
     pub track: AtomicU32,
     /// Granules of the arena.
     pub granules: AtomicU32,
+    /// Whether the bell is rung.
+    pub armed: AtomicU32,
     /// Parts of so many bytes go into blocks.
     pub block_from: AtomicU64,
     /// What all of it is changed under.
@@ -113,6 +116,8 @@ pub struct Options {
     /// Whether it notes which record each process has in its hand (see [`Ring::in_hand`](super::Ring::in_hand)). A process
     /// takes a slot then with the first record that it takes out.
     pub track: bool,
+    /// Whether it has a bell (see [`Ring::readable`](super::Ring::readable)): one descriptor more.
+    pub bell: bool,
 }
 
 impl Options {
@@ -123,6 +128,7 @@ impl Options {
         max_block_bytes: 1 << 30,
         block_from: 32 << 10,
         track: false,
+        bell: false,
     };
 }
 
@@ -141,6 +147,7 @@ impl Default for Options {
 pub struct Store {
     pub segment: Segment,
     pub member: Membership,
+    pub bell: Option<Bell>,
     largest: u32,
     granules: u32,
     block_from: usize,
@@ -168,6 +175,7 @@ impl Store {
     fn create_sized(options: &Options, largest: u32, granules: usize) -> io::Result<Store> {
         let namespace = identity::pid_namespace()?;
         let block_from = options.block_from.max(1);
+        let bell = options.bell.then(Bell::new).transpose()?;
         let len = (FIRST << (largest + 1)) + GRANULES_AT + granules * GRANULE;
         let segment = Segment::create_with(len - HEADER, LAYOUT, |segment| {
             let header = segment.body().cast::<Header>().as_ptr();
@@ -184,16 +192,16 @@ impl Store {
             super::state::State::EMPTY.write(&header.states[0].0);
             Ok(())
         })?;
-        Ok(Store::of(segment))
+        Ok(Store::of(segment, bell))
     }
 
-    /// Memory that another process made.
-    pub fn open(fd: OwnedFd) -> Result<Store, OpenError> {
+    /// Memory that another process made, and its bell if it has one.
+    pub fn open(fd: OwnedFd, bell: Option<OwnedFd>) -> Result<Store, OpenError> {
         let segment = Segment::open(fd, LAYOUT)?;
         if segment.mapping().len() < FIRST << 1 {
             return Err(OpenError::Corrupt);
         }
-        let store = Store::of(segment);
+        let store = Store::of(segment, bell.map(Bell::from_fd));
         let ring = FIRST.checked_shl(store.largest.saturating_add(1)).unwrap_or(0);
         let whole = ring.saturating_add(GRANULES_AT + store.granules as usize * GRANULE);
         if store.largest as usize >= SEGMENTS
@@ -211,9 +219,10 @@ impl Store {
     }
 
     /// What a segment's header says, once: what is compared with its size is what is used later.
-    fn of(segment: Segment) -> Store {
+    fn of(segment: Segment, bell: Option<Bell>) -> Store {
         let member = Membership::default();
-        let mut store = Store { segment, member, largest: 0, granules: 0, block_from: 0, tracks: false };
+        let mut store =
+            Store { segment, member, bell, largest: 0, granules: 0, block_from: 0, tracks: false };
         let header = store.header();
         let [largest, granules, track] =
             [&header.largest, &header.granules, &header.track].map(|word| word.load(Ordering::Relaxed));
@@ -362,7 +371,7 @@ mod tests {
         let store = Store::create(&Options::default()).expect("memfd");
         store.header().namespace.fetch_add(1, Ordering::Relaxed);
         let fd = store.segment.as_fd().try_clone_to_owned().expect("dup");
-        assert!(matches!(Store::open(fd), Err(OpenError::Namespace)));
+        assert!(matches!(Store::open(fd, None), Err(OpenError::Namespace)));
     }
 
     #[test]
@@ -371,7 +380,7 @@ mod tests {
             let store = Store::create(&Options::default()).expect("memfd");
             store.header().largest.store(lie, Ordering::Relaxed);
             let fd = store.segment.as_fd().try_clone_to_owned().expect("dup");
-            assert!(matches!(Store::open(fd), Err(OpenError::Corrupt)), "{lie}");
+            assert!(matches!(Store::open(fd, None), Err(OpenError::Corrupt)), "{lie}");
         }
     }
 
@@ -379,6 +388,6 @@ mod tests {
     fn a_segment_too_short_for_a_ring_is_corrupt() {
         let segment = Segment::create(64, LAYOUT).expect("memfd");
         let fd = segment.as_fd().try_clone_to_owned().expect("dup");
-        assert!(matches!(Store::open(fd), Err(OpenError::Corrupt)));
+        assert!(matches!(Store::open(fd, None), Err(OpenError::Corrupt)));
     }
 }

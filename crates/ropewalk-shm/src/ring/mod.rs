@@ -17,6 +17,7 @@
 //! | `push`, `pop`, `join` | the operations |
 //! | `filled` | the wait for a record, without taking it |
 //! | `hold` | which record each process has in its hand |
+//! | `readable` | a descriptor for who waits for other descriptors too |
 //! | `recovery` | what is healed when a process was killed with the lock in hand |
 //! | `error` | why a record did not go in or come out |
 //! | this | the ring |
@@ -41,6 +42,7 @@ mod loan;
 mod owner;
 mod pop;
 mod push;
+mod readable;
 mod record;
 mod recovery;
 mod spin;
@@ -145,7 +147,24 @@ impl Ring {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn open(fd: OwnedFd) -> Result<Ring, OpenError> {
-        Store::open(fd).map(Ring::new)
+        Store::open(fd, None).map(Ring::new)
+    }
+
+    /// The same with its bell, of which the descriptor has come too. Who opens a ring without its bell does not ring it.
+    ///
+    /// # Errors
+    /// As [`Ring::open`].
+    ///
+    /// ```
+    /// use ropewalk_shm::ring::{Options, Ring};
+    /// use std::os::fd::AsFd;
+    /// let ring = Ring::create(&Options { bell: true, ..Options::default() })?;
+    /// let bell = ring.bell().unwrap().try_clone_to_owned()?;
+    /// assert!(Ring::open_with_bell(ring.as_fd().try_clone_to_owned()?, bell).is_ok());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn open_with_bell(fd: OwnedFd, bell: OwnedFd) -> Result<Ring, OpenError> {
+        Store::open(fd, Some(bell)).map(Ring::new)
     }
 
     fn new(store: Store) -> Ring {
@@ -222,6 +241,7 @@ impl Ring {
         let header = self.store.header();
         header.lines[NOT_EMPTY].call(&held, u32::MAX);
         header.lines[NOT_FULL].call(&held, u32::MAX);
+        self.store.ring_bell(&held);
         State { closed: true, ..state }.commit(header);
         Ok(())
     }

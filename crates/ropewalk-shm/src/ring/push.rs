@@ -75,6 +75,9 @@ impl Operation for Push<'_> {
             ring.store.arena().queue(held, granule, state.pushed);
         }
         header.lines[NOT_EMPTY].call(held, 1);
+        if state.is_empty() {
+            ring.store.ring_bell(held);
+        }
         if slept && next.len() < most {
             header.lines[NOT_FULL].call(held, 1);
         }

@@ -3,6 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `scenes` | the table: operation, situation, who sleeps meanwhile |
+//! | `bells` | scenes of a ring whose bell somebody listens to |
 //! | `stepper` | a kill after each instruction of each scene |
 //! | `objects` | the same for locks, semaphores, events, conditions and barriers |
 //! | `acts` | what processes do with those |
@@ -17,6 +18,7 @@
 //! This is a program of its own, without the test harness, because it forks: it has one thread.
 
 mod acts;
+mod bells;
 mod ledger;
 mod living;
 mod objects;
@@ -88,7 +90,7 @@ fn main() {
         stepper::run_late();
         "ok".into()
     });
-    for scene in scenes::SCENES {
+    for scene in scenes::SCENES.iter().chain(bells::SCENES) {
         report(scene.name, &mut || told(stepper::run(scene, full)));
     }
     for scene in objects::SCENES {

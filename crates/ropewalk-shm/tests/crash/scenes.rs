@@ -427,7 +427,7 @@ pub fn counts(ring: &Ring) -> Counts {
     ring.counts().expect("whole")
 }
 
-fn give(ring: &Ring, name: u8) {
+pub fn give(ring: &Ring, name: u8) {
     ring.try_push(&record(name)).expect("room");
 }
 

@@ -1,10 +1,9 @@
 //! `multiprocessing.Condition`.
 
+use super::any_lock::AnyLock;
 use super::arguments::Seconds;
 use super::memory::{PyMemory, foreign};
-use super::sem_lock::SemLock;
 use crate::detach::Attached;
-use crate::once::intern;
 use pyo3::exceptions::{PyAssertionError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
@@ -19,65 +18,23 @@ pub(crate) struct PyCondition(OnceLock<Over>);
 /// A condition over a lock.
 struct Over {
     condition: Condition,
-    lock: Py<PyAny>,
-    /// The lock is one of ours, as it was made: its methods need not be called by name.
-    is_ours: bool,
+    lock: AnyLock,
 }
 
 impl Over {
-    /// The lock's engine, if it is one of ours.
-    #[inline]
-    fn ours<'a>(&'a self, py: Python<'a>) -> Option<&'a SemLock> {
-        if self.is_ours { SemLock::of(self.lock.bind(py)) } else { None }
-    }
-
-    /// What the lock's inner part answers.
-    fn inner<'py>(&self, py: Python<'py>, method: &str) -> PyResult<Bound<'py, PyAny>> {
-        self.lock.bind(py).getattr(intern!(py, "_semlock"))?.call_method0(method)
-    }
-
-    #[inline]
-    fn is_mine(&self, py: Python<'_>) -> PyResult<bool> {
-        match self.ours(py) {
-            Some(lock) => Ok(lock.mine()),
-            None => self.inner(py, "_is_mine")?.is_truthy(),
-        }
-    }
-
-    fn count(&self, py: Python<'_>) -> PyResult<i64> {
-        match self.ours(py) {
-            Some(lock) => Ok(lock.taken()),
-            None => self.inner(py, "_count")?.extract(),
-        }
-    }
-
-    fn release(&self, py: Python<'_>) -> PyResult<()> {
-        match self.ours(py) {
-            Some(lock) => lock.give().map_err(|refusal| refusal.error()),
-            None => self.lock.bind(py).call_method0(intern!(py, "release")).map(drop),
-        }
-    }
-
-    fn acquire(&self, py: Python<'_>) -> PyResult<()> {
-        match self.ours(py) {
-            Some(lock) => lock.take(self.lock.bind(py), Deadline::NEVER).map(drop),
-            None => self.lock.bind(py).call_method0(intern!(py, "acquire")).map(drop),
-        }
-    }
-
     /// Without the lock for as long as it takes, and with it again.
     fn wait(&self, py: Python<'_>, deadline: Deadline) -> PyResult<bool> {
-        let count = self.count(py)?;
+        let count = self.lock.count(py)?;
         let Some(waiting) = self.condition.begin() else {
             return Err(PyRuntimeError::new_err(
                 "too many threads wait for conditions and barriers of this process: some four thousand can",
             ));
         };
-        let mut slept = (0..count).try_for_each(|_| self.release(py));
+        let mut slept = (0..count).try_for_each(|_| self.lock.release(py));
         if slept.is_ok() {
             slept = self.condition.sleep(&waiting, &mut Attached(py), deadline);
         }
-        let back = (0..count).try_for_each(|_| self.acquire(py));
+        let back = (0..count).try_for_each(|_| self.lock.acquire(py));
         let notified = self.condition.end(waiting);
         let ended = slept.and(back);
         if ended.is_err() && notified {
@@ -94,14 +51,14 @@ impl PyCondition {
     }
 
     fn begin(&self, condition: Condition, lock: Py<PyAny>, is_ours: bool) -> PyResult<()> {
-        let begun = self.0.set(Over { condition, lock, is_ours });
+        let begun = self.0.set(Over { condition, lock: AnyLock::new(lock, is_ours) });
         begun.map_err(|_| PyRuntimeError::new_err("this condition was begun before"))
     }
 
     #[inline]
     fn notify_some(&self, py: Python<'_>, count: u32) -> PyResult<()> {
         let over = self.over()?;
-        if !over.is_mine(py)? {
+        if !over.lock.is_mine(py)? {
             return Err(PyAssertionError::new_err("lock is not owned"));
         }
         over.condition.notify(count);
@@ -144,35 +101,22 @@ impl PyCondition {
 
     #[getter]
     fn _lock(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(self.over()?.lock.clone_ref(py))
+        Ok(self.over()?.lock.object().clone_ref(py))
     }
 
     fn __enter__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let over = self.over()?;
-        match over.ours(py) {
-            Some(lock) => {
-                if !lock.take_at_once() {
-                    lock.take(over.lock.bind(py), Deadline::NEVER)?;
-                }
-                Ok(pyo3::types::PyBool::new(py, true).to_owned().into_any().unbind())
-            }
-            None => Ok(over.lock.bind(py).call_method0(intern!(py, "__enter__"))?.unbind()),
-        }
+        self.over()?.lock.enter(py)
     }
 
     #[pyo3(signature = (*args))]
     fn __exit__(&self, args: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
-        let (py, over) = (args.py(), self.over()?);
-        match over.ours(py) {
-            Some(lock) => lock.give().map(|()| py.None()).map_err(|refusal| refusal.error()),
-            None => Ok(over.lock.bind(py).call_method1(intern!(py, "__exit__"), args)?.unbind()),
-        }
+        self.over()?.lock.exit(args)
     }
 
     #[pyo3(signature = (timeout = Seconds::NEVER), text_signature = "($self, timeout=None)")]
     fn wait(&self, py: Python<'_>, timeout: Seconds) -> PyResult<bool> {
         let over = self.over()?;
-        if !over.is_mine(py)? {
+        if !over.lock.is_mine(py)? {
             return Err(PyAssertionError::new_err("must acquire() condition before using wait()"));
         }
         over.wait(py, timeout.deadline())
@@ -188,6 +132,6 @@ impl PyCondition {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.0.get().map_or(Ok(()), |over| visit.call(&over.lock))
+        self.0.get().map_or(Ok(()), |over| over.lock.visit(&visit))
     }
 }

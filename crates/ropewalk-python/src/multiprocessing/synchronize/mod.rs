@@ -7,9 +7,11 @@
 //! | `event` | `Event` |
 //! | `condition` | `Condition` |
 //! | `barrier` | `Barrier` |
+//! | `any_lock` | the lock under a condition or around a value |
 //! | `arguments` | timeouts, and the arguments of `acquire` |
 //! | `memory` | the memory of such objects, on its way to another process |
 
+mod any_lock;
 mod arguments;
 mod barrier;
 mod condition;
@@ -17,6 +19,8 @@ mod event;
 mod memory;
 mod sem_lock;
 mod sem_lock_type;
+
+pub(crate) use any_lock::AnyLock;
 
 use pyo3::prelude::*;
 

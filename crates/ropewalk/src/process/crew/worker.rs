@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// use ropewalk::{Deadline, Plain};
 ///
 /// let crew = Crew::new()?;
-/// crew.enlist((), 0, b"task");
+/// crew.enlist((), 0, b"task").unwrap();
 /// crew.post(|_| Handed::Go).unwrap();
 /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
 /// let task = worker.take(&mut Plain, Deadline::NEVER).unwrap();
@@ -145,7 +145,7 @@ impl Worker {
     /// use ropewalk::process::{Crew, Handed, Worker};
     /// use ropewalk::{Deadline, Plain};
     /// let crew = Crew::new()?;
-    /// crew.enlist((), 0, b"task");
+    /// crew.enlist((), 0, b"task").unwrap();
     /// crew.post(|_| Handed::Go).unwrap();
     /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
     /// let task = worker.take(&mut Plain, Deadline::NEVER).unwrap();
