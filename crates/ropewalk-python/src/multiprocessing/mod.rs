@@ -38,8 +38,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<simple_queue::PySimpleProcessQueue>()?;
     lifeline::register(module)?;
     synchronize::register(module)?;
-    sharedctypes::register(module)
+    sharedctypes::register(module)?;
     processors::register(module)?;
-    segment::register(module)?;
-    synchronize::register(module)
+    segment::register(module)
 }
