@@ -11,6 +11,7 @@
 //! | `channel` | objects through a queue between processes: encode, push; pop, decode |
 //! | `descriptor` | a descriptor that Python code hands over |
 //! | `queue` | `Queue` and `JoinableQueue` |
+//! | `segment` | what lies in memory that another process has open |
 //! | `simple_queue` | `SimpleQueue` |
 //! | `lifeline` | children that end with the process that started them |
 //! | `sharedctypes/` | what `multiprocessing.sharedctypes` offers |
@@ -23,6 +24,7 @@ mod lent;
 mod lifeline;
 mod processors;
 mod queue;
+mod segment;
 mod sharedctypes;
 mod simple_queue;
 mod synchronize;
@@ -38,4 +40,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     synchronize::register(module)?;
     processors::register(module)?;
     sharedctypes::register(module)
+    sharedctypes::register(module)?;
+    processors::register(module)?;
+    segment::register(module)
 }
