@@ -48,6 +48,7 @@ const LADDERS: [(&str, Ladder); 3] = [
             &["threading"],
             &["queue"],
             &["futures"],
+            &["processes"],
             &["multiprocessing"],
         ],
     ),

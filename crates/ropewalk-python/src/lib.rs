@@ -14,6 +14,7 @@
 //! | `threading/` | what `threading` offers |
 //! | `queue/` | what `queue` offers |
 //! | `futures/` | what `concurrent.futures` offers |
+//! | `processes/` | crews of worker processes |
 //! | `multiprocessing/` | what `multiprocessing` offers |
 #![allow(missing_docs, reason = "names are documented where Python sees them, in the stubs")]
 
@@ -28,6 +29,7 @@ mod graft;
 mod multiprocessing;
 mod once;
 mod original;
+mod processes;
 mod queue;
 mod threading;
 
@@ -45,5 +47,6 @@ fn _ropewalk(module: &Bound<'_, PyModule>) -> PyResult<()> {
     threading::register(module)?;
     queue::register(module)?;
     futures::register(module)?;
+    processes::register(module)?;
     multiprocessing::register(module)
 }

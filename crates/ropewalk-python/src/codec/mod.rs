@@ -72,6 +72,26 @@ fn decode<'py>(py: Python<'py>, bytes: &[u8], buffers: &[Bound<'py, PyAny>]) -> 
     }
 }
 
+/// The object of a message that stands in `bytes`, with nothing beside it.
+///
+/// # Errors
+/// As [`decode`].
+#[inline]
+pub(crate) fn decode_bytes<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    decode(py, bytes, &[])
+}
+
+/// Whether a message is of exact builtins: decoding it runs no code of the program.
+#[inline]
+pub(crate) fn is_compact(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&format::COMPACT)
+}
+
+/// `pickle.UnpicklingError`, for bytes that do not hold a message.
+pub(crate) fn no_message(py: Python<'_>) -> PyErr {
+    corrupt(py, "it is cut off")
+}
+
 /// The object of a message that has come, with its loans.
 ///
 /// # Errors

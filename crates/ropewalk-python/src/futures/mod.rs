@@ -20,6 +20,9 @@ mod parts;
 mod work_queue;
 mod worker;
 
+pub(crate) use future::{PyFuture, Reader, Visit};
+pub(crate) use parts::Outcome;
+
 use pyo3::prelude::*;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

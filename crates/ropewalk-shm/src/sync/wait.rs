@@ -6,7 +6,7 @@
 use ropewalk_os::futex::Slept;
 use ropewalk_os::lookout::Lookout;
 use ropewalk_os::{Block, Deadline, shared_futex};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 /// How long one of several sleepers sleeps before it looks for itself.
@@ -38,6 +38,13 @@ pub enum Past {
     Uncalled,
 }
 
+/// How often a sleeper of this process found what it waited for by looking for itself, when its slice had ended.
+pub fn rescues() -> u32 {
+    RESCUES.load(Relaxed)
+}
+
+static RESCUES: AtomicU32 = AtomicU32::new(0);
+
 enum Rest<T> {
     Done(T),
     TimedOut,
@@ -60,7 +67,12 @@ pub fn until_done<'a, T: Send, B: Block>(
         let rest = block.detached(|| {
             loop {
                 let (word, expected, slice) = match attempt(past) {
-                    Step::Done(done) => return Rest::Done(done),
+                    Step::Done(done) => {
+                        if past == Past::Uncalled && !deadline.passed() {
+                            RESCUES.fetch_add(1, Relaxed);
+                        }
+                        return Rest::Done(done);
+                    }
                     Step::Sleep(word, expected, Slice(time)) => (word, expected, Deadline::after(time)),
                 };
                 if deadline.passed() {

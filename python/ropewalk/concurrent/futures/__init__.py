@@ -1,6 +1,6 @@
 """The names of :mod:`concurrent.futures`, on the engine.
 
-``Future``, ``ThreadPoolExecutor``, ``wait`` and ``as_completed`` are ropewalk's; everything else is the original's.
+``Future``, both executors, ``wait`` and ``as_completed`` are ropewalk's; everything else is the original's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ropewalk.concurrent.futures.thread_pool import ThreadPoolExecutor
 from ropewalk.concurrent.futures.waiting import as_completed, wait
 
 if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
+    from ropewalk.concurrent.futures.process import ProcessPoolExecutor
 
 __all__ = [
     "ALL_COMPLETED",
@@ -55,5 +55,9 @@ PATCHES: dict[str, dict[str, Any]] = {
 
 
 def __getattr__(name: str) -> Any:
-    """Everything else is the original's."""
+    """What is loaded when it is first used; everything else is the original's."""
+    if name == "ProcessPoolExecutor":
+        from ropewalk.concurrent.futures import process
+
+        return process.ProcessPoolExecutor
     return getattr(_original, name)

@@ -1,0 +1,562 @@
+//! Tasks for a crew of worker processes, and what comes back, whichever of them is killed.
+//!
+//! The process that has the work makes a [`Crew`]; each worker process opens both queues of it as a [`Worker`]. Tasks
+//! wait in line in the first process, where they can be withdrawn; only as many as the workers need for the next moment
+//! are in the shared queue ([`window`]). A task is a record of bytes and a *ticket*, anything by which the first process
+//! knows whose task it is. The ticket never leaves.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `line` | the tasks that wait, the first in line first |
+//! | `window` | how many tasks the shared queue should hold |
+//! | `reading` | who reads the answers: a thread for all, or the one that waits |
+//! | `record` | how tasks and answers are written |
+//! | `worker` | the end of a worker |
+//!
+//! What must stay true: a ticket comes out exactly once, as the answer of a worker, by [`Crew::withdraw`], or by
+//! [`Crew::fell`] when its worker died. A worker dies with at most one task in hand, the shared memory says which, and
+//! what it had answered before stands in the queue before the news of its death, if that is sent there
+//! ([`Crew::notify`]) by who saw it.
+
+mod line;
+mod reading;
+mod record;
+mod window;
+mod worker;
+
+pub use worker::{TakeError, Task, Worker};
+
+use super::{Fault, Identity, Loan, Options, PopError, PushError, Queue};
+use crate::primitive::Mutex;
+use line::{Line, Waiting};
+use reading::Reading;
+use record::Answered;
+use ropewalk_os::{Block, Deadline};
+use std::collections::HashMap;
+use std::io;
+use std::time::{Duration, Instant};
+use window::Window;
+
+/// The work of a crew, in the process that has it.
+///
+/// ```
+/// use ropewalk::process::{Arrival, Crew, Handed, Worker};
+/// use ropewalk::{Deadline, Plain};
+///
+/// let crew = Crew::new()?;
+/// crew.set_workers(1);
+/// crew.enlist("the ticket", 0, b"task").unwrap();
+/// crew.post(|_ticket| Handed::Go).unwrap();
+///
+/// // As another process would:
+/// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+/// let task = worker.take(&mut Plain, Deadline::NEVER).unwrap();
+/// assert_eq!(worker.body(), b"task");
+/// worker.answer(&task, 1, b"done", &[], &mut Plain, Deadline::NEVER).unwrap();
+///
+/// let arrival = crew.next(&mut Plain, Deadline::NEVER).unwrap();
+/// let Arrival::Answer { ticket, kind, body, .. } = arrival else { panic!() };
+/// assert_eq!((ticket, kind, &body[..]), ("the ticket", 1, &b"done"[..]));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Crew<T> {
+    tasks: Queue,
+    answers: Queue,
+    inside: Mutex<Inside<T>>,
+    reading: Reading<T>,
+}
+
+#[derive(Debug)]
+struct Inside<T> {
+    line: Line<T>,
+    /// Tasks in the shared queue or in a worker's hand.
+    posted: HashMap<u64, Posted<T>>,
+    /// Tasks between the line and the queue, while their tickets are asked.
+    moving: usize,
+    window: Window,
+    /// Records that dead processes had in hand, about which nobody has asked yet.
+    fallen: Vec<(Identity, u64)>,
+    next: u64,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Posted<T> {
+    ticket: T,
+    /// The number of its record in the queue.
+    sequence: u64,
+    len: usize,
+    since: Instant,
+}
+
+/// The kind of a notice that means nothing but that.
+const LOOK_UP: u8 = 0;
+
+/// What came back.
+#[derive(Debug)]
+pub enum Arrival<T> {
+    /// A worker answered a task.
+    Answer {
+        /// The number that [`Crew::enlist`] gave.
+        id: u64,
+        /// What was enlisted with the task.
+        ticket: T,
+        /// What the worker called its answer.
+        kind: u8,
+        /// How long the worker had it in hand.
+        took: Duration,
+        /// The answer.
+        body: Vec<u8>,
+        /// The buffers that came with it.
+        loans: Vec<Loan>,
+    },
+    /// A notice of some process.
+    Notice {
+        /// What it is about.
+        kind: u8,
+        /// The rest of it.
+        body: Vec<u8>,
+    },
+}
+
+/// What the owner of a ticket says when its task is about to be handed to the workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handed {
+    /// Hand it over.
+    Go,
+    /// It was withdrawn meanwhile: drop it.
+    Drop,
+}
+
+impl<T> Crew<T> {
+    /// A crew without workers or tasks.
+    ///
+    /// # Errors
+    /// Those of [`Queue::unbounded`].
+    ///
+    /// ```
+    /// assert!(ropewalk::process::Crew::<u32>::new()?.is_idle());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn new() -> io::Result<Crew<T>> {
+        let inside = Inside {
+            line: Line::default(),
+            posted: HashMap::new(),
+            moving: 0,
+            window: Window::default(),
+            fallen: Vec::new(),
+            next: 1,
+            closed: false,
+        };
+        let tasks = Queue::with(&Options { track: true, ..Options::default() })?;
+        Ok(Crew { tasks, answers: Queue::unbounded()?, inside: Mutex::new(inside), reading: Reading::new() })
+    }
+
+    /// The queue from which workers take.
+    ///
+    /// ```
+    /// let crew = ropewalk::process::Crew::<u32>::new()?;
+    /// assert_eq!(crew.tasks().len().unwrap(), 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn tasks(&self) -> &Queue {
+        &self.tasks
+    }
+
+    /// The queue into which workers answer.
+    ///
+    /// ```
+    /// let crew = ropewalk::process::Crew::<u32>::new()?;
+    /// assert_eq!(crew.answers().len().unwrap(), 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn answers(&self) -> &Queue {
+        &self.answers
+    }
+
+    /// Says how many workers there are: it decides how many tasks are handed out ahead.
+    ///
+    /// ```
+    /// let crew = ropewalk::process::Crew::<u32>::new()?;
+    /// crew.set_workers(4);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn set_workers(&self, workers: usize) {
+        self.inside.lock().window.workers = workers;
+    }
+
+    /// Puts a task in line; higher `priority` goes first, equals in their order. Gives its number.
+    ///
+    /// # Errors
+    /// The ticket, after [`Crew::dismiss_if_idle`].
+    ///
+    /// ```
+    /// let crew = ropewalk::process::Crew::new()?;
+    /// assert_eq!(crew.enlist('a', 0, b"task"), Ok(1));
+    /// assert_eq!(crew.enlist('b', 0, b"task"), Ok(2));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn enlist(&self, ticket: T, priority: i64, body: &[u8]) -> Result<u64, T> {
+        let mut record = Vec::with_capacity(record::NUMBER + body.len());
+        let mut inside = self.inside.lock();
+        if inside.closed {
+            return Err(ticket);
+        }
+        let id = inside.next;
+        inside.next += 1;
+        record::write_task(&mut record, id, body);
+        let others = inside.line.len() + inside.moving + inside.posted.len();
+        inside.line.push(Waiting { id, priority, ticket, record });
+        drop(inside);
+        if others > 0 {
+            self.reading.call();
+        }
+        Ok(id)
+    }
+
+    /// Hands tasks to the workers, as many as the window lets through. `hand` is asked about each ticket first, with no
+    /// lock held.
+    ///
+    /// # Errors
+    /// [`Refused`]: a task that the queue can never take, with its ticket; the others are handed on by the next call.
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Handed};
+    /// let crew = Crew::new()?;
+    /// crew.enlist('a', 0, b"task").unwrap();
+    /// crew.post(|_| Handed::Drop).unwrap();
+    /// assert!(crew.is_idle());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn post(&self, mut hand: impl FnMut(&T) -> Handed) -> Result<(), Refused<T>> {
+        loop {
+            let waiting = {
+                let mut inside = self.inside.lock();
+                if inside.posted.len() + inside.moving >= inside.window.limit() {
+                    return Ok(());
+                }
+                let Some(waiting) = inside.line.pop() else { return Ok(()) };
+                inside.moving += 1;
+                waiting
+            };
+            let handed = hand(&waiting.ticket);
+            let mut inside = self.inside.lock();
+            inside.moving -= 1;
+            if handed == Handed::Drop {
+                drop(inside);
+                drop(waiting);
+                continue;
+            }
+            // Under the lock: who asks for a record by its number must find it.
+            match self.tasks.try_push(&waiting.record) {
+                Ok(sequence) => {
+                    let Waiting { id, ticket, record, .. } = waiting;
+                    inside.window.posted(record.len());
+                    let posted = Posted { ticket, sequence, len: record.len(), since: Instant::now() };
+                    inside.posted.insert(id, posted);
+                }
+                Err(PushError::Full) => {
+                    inside.line.push_again(waiting);
+                    return Ok(());
+                }
+                Err(why) => return Err(Refused { ticket: waiting.ticket, why }),
+            }
+        }
+    }
+
+    /// The next answer or notice, waiting until `deadline`. An answer to a task that has come out already is dropped.
+    /// For one thread at a time, the host of the crew.
+    ///
+    /// # Errors
+    /// [`PopError`].
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, PopError};
+    /// use ropewalk::{Deadline, Plain};
+    /// let crew = Crew::<u32>::new()?;
+    /// assert!(matches!(crew.next(&mut Plain, Deadline::NOW), Err(PopError::Empty)));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn next<B: Block>(
+        &self,
+        block: &mut B,
+        deadline: Deadline,
+    ) -> Result<Arrival<T>, PopError<B::Interrupt>>
+    where
+        T: Send,
+    {
+        loop {
+            if let Some(arrival) = self.reading.take_aside() {
+                return Ok(arrival);
+            }
+            if deadline.remaining().is_none() && self.reading.is_rhythmic() {
+                block.detached(|| self.reading.stay_away());
+                continue;
+            }
+            if let Some(arrival) = self.read(block, deadline)? {
+                return Ok(arrival);
+            }
+        }
+    }
+
+    fn read<B: Block>(
+        &self,
+        block: &mut B,
+        deadline: Deadline,
+    ) -> Result<Option<Arrival<T>>, PopError<B::Interrupt>> {
+        let (mut record, mut loans) = (Vec::new(), Vec::new());
+        self.answers.pop_parts(&mut record, &mut loans, block, deadline)?;
+        Ok(self.arrived(record, loans))
+    }
+
+    /// A thread that is about to wait for the answer to a task may read it itself, if `mine` says of a ticket that it is
+    /// the one, and if nobody else waits for anything. `None`: let it be told by the host.
+    ///
+    /// # Errors
+    /// [`PopError`], of the wait.
+    ///
+    /// ```
+    /// use ropewalk::process::Crew;
+    /// use ropewalk::{Deadline, Plain};
+    /// let crew = Crew::new()?;
+    /// crew.enlist('a', 0, b"task").unwrap();
+    /// // The host is there:
+    /// assert!(crew.visit(|ticket| *ticket == 'a', &mut Plain, Deadline::NEVER).unwrap().is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn visit<B: Block>(
+        &self,
+        mine: impl Fn(&T) -> bool,
+        block: &mut B,
+        deadline: Deadline,
+    ) -> Result<Option<Arrival<T>>, PopError<B::Interrupt>> {
+        if !self.reading.enter(self.unfinished() == 1) {
+            return Ok(None);
+        }
+        match self.read(block, deadline) {
+            // The host has dealt with something: perhaps with this very task.
+            Ok(None) => {
+                self.reading.leave(false);
+                Ok(None)
+            }
+            Ok(Some(arrival)) => {
+                if matches!(&arrival, Arrival::Answer { ticket, .. } if mine(ticket)) {
+                    self.reading.leave(true);
+                    return Ok(Some(arrival));
+                }
+                self.reading.put_aside(arrival);
+                self.reading.leave(false);
+                Ok(None)
+            }
+            Err(error) => {
+                self.reading.leave(false);
+                Err(error)
+            }
+        }
+    }
+
+    /// After the host has dealt with what came: a guest who reads meanwhile, and whose answer may have been among it, looks
+    /// up.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    ///
+    /// ```
+    /// ropewalk::process::Crew::<u32>::new()?.settled().unwrap(); // nobody reads
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn settled(&self) -> Result<(), PushError> {
+        if self.reading.has_guest() { self.notify(LOOK_UP, b"") } else { Ok(()) }
+    }
+
+    fn arrived(&self, mut record: Vec<u8>, loans: Vec<Loan>) -> Option<Arrival<T>> {
+        let Answered { id, kind, took } = record::read(&record)?;
+        record.drain(..record::HEAD);
+        if id == 0 && kind == LOOK_UP {
+            return None;
+        }
+        if id == 0 {
+            return Some(Arrival::Notice { kind, body: record });
+        }
+        let mut inside = self.inside.lock();
+        let posted = inside.posted.remove(&id)?;
+        inside.window.answered(posted.len, took);
+        Some(Arrival::Answer { id, ticket: posted.ticket, kind, took, body: record, loans })
+    }
+
+    /// Puts a notice behind all answers that came so far.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    ///
+    /// ```
+    /// use ropewalk::process::{Arrival, Crew};
+    /// use ropewalk::{Deadline, Plain};
+    /// let crew = Crew::<u32>::new()?;
+    /// crew.notify(7, b"gone").unwrap();
+    /// assert!(matches!(crew.next(&mut Plain, Deadline::NOW), Ok(Arrival::Notice { kind: 7, .. })));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn notify(&self, kind: u8, body: &[u8]) -> Result<(), PushError> {
+        // Read by the host: a guest would have to call it.
+        self.reading.call();
+        self.answers.try_push(&record::answer(0, kind, Duration::ZERO, body)).map(drop)
+    }
+
+    /// Takes a task back that no worker has been handed.
+    ///
+    /// ```
+    /// let crew = ropewalk::process::Crew::new()?;
+    /// let id = crew.enlist('a', 0, b"task").unwrap();
+    /// assert_eq!(crew.withdraw(id), Some('a'));
+    /// assert_eq!(crew.withdraw(id), None);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn withdraw(&self, id: u64) -> Option<T> {
+        self.inside.lock().line.remove(id)
+    }
+
+    /// Takes all tasks back that no worker has been handed.
+    ///
+    /// ```
+    /// let crew = ropewalk::process::Crew::new()?;
+    /// crew.enlist('a', 0, b"task").unwrap();
+    /// assert_eq!(crew.withdraw_all(), ['a']);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn withdraw_all(&self) -> Vec<T> {
+        let line = std::mem::take(&mut self.inside.lock().line);
+        line.into_tickets()
+    }
+
+    /// Takes every task back, also those that workers were handed: their answers will be dropped.
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Handed};
+    /// let crew = Crew::new()?;
+    /// crew.enlist('a', 0, b"task").unwrap();
+    /// crew.post(|_| Handed::Go).unwrap();
+    /// assert_eq!(crew.give_up(), ['a']);
+    /// assert!(crew.is_idle());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn give_up(&self) -> Vec<T> {
+        let (line, posted) = {
+            let mut inside = self.inside.lock();
+            inside.window.forget();
+            (std::mem::take(&mut inside.line), std::mem::take(&mut inside.posted))
+        };
+        let mut posted: Vec<_> = posted.into_iter().collect();
+        posted.sort_unstable_by_key(|(id, _)| *id);
+        posted.into_iter().map(|(_, posted)| posted.ticket).chain(line.into_tickets()).collect()
+    }
+
+    /// The task that this process, which has died, had in hand: its ticket, and how long ago it was handed out. `None` if
+    /// it had answered all that it took, provided that its answers were read before.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    ///
+    /// ```
+    /// let crew = ropewalk::process::Crew::<u32>::new()?;
+    /// assert!(crew.fell(std::process::id()).unwrap().is_none()); // we live
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn fell(&self, pid: u32) -> Result<Option<(T, Duration)>, Fault> {
+        let lost = self.tasks.take_lost()?;
+        let mut inside = self.inside.lock();
+        inside.fallen.extend(lost);
+        let mut ticket = None;
+        while let Some(place) = inside.fallen.iter().position(|(who, _)| who.pid == pid) {
+            let (_, sequence) = inside.fallen.swap_remove(place);
+            let id = inside.posted.iter().find(|(_, posted)| posted.sequence == sequence).map(|(id, _)| *id);
+            if let Some(posted) = id.and_then(|id| inside.posted.remove(&id)) {
+                inside.window.lost(posted.len);
+                ticket = Some((posted.ticket, posted.since.elapsed()));
+            }
+        }
+        Ok(ticket)
+    }
+
+    /// Tasks that have not come out: in line, in the queue, in hand.
+    ///
+    /// ```
+    /// let crew = ropewalk::process::Crew::new()?;
+    /// crew.enlist('a', 0, b"task").unwrap();
+    /// assert_eq!(crew.unfinished(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn unfinished(&self) -> usize {
+        let inside = self.inside.lock();
+        inside.line.len() + inside.moving + inside.posted.len()
+    }
+
+    /// Whether no task is taken any more.
+    ///
+    /// ```
+    /// assert!(!ropewalk::process::Crew::<u32>::new()?.is_closed());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn is_closed(&self) -> bool {
+        self.inside.lock().closed
+    }
+
+    /// Whether no task is left.
+    ///
+    /// ```
+    /// assert!(ropewalk::process::Crew::<u32>::new()?.is_idle());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn is_idle(&self) -> bool {
+        self.unfinished() == 0
+    }
+
+    /// Tasks that wait in line, handed to nobody.
+    ///
+    /// ```
+    /// let crew = ropewalk::process::Crew::new()?;
+    /// crew.enlist('a', 0, b"task").unwrap();
+    /// assert_eq!(crew.in_line(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn in_line(&self) -> usize {
+        self.inside.lock().line.len()
+    }
+
+    /// If no task is left, none will be taken any more, and workers that look for one go home. Whether it is so.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, TakeError, Worker};
+    /// use ropewalk::{Deadline, Plain};
+    /// let crew = Crew::<u32>::new()?;
+    /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+    /// assert!(crew.dismiss_if_idle().unwrap());
+    /// assert!(matches!(worker.take(&mut Plain, Deadline::NEVER), Err(TakeError::Dismissed)));
+    /// assert_eq!(crew.enlist(7, 0, b"late"), Err(7));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn dismiss_if_idle(&self) -> Result<bool, Fault> {
+        {
+            let mut inside = self.inside.lock();
+            if inside.line.len() + inside.moving + inside.posted.len() > 0 {
+                return Ok(false);
+            }
+            inside.closed = true;
+        }
+        self.tasks.shutdown()?;
+        Ok(true)
+    }
+}
+
+/// A task that can not be handed to any worker.
+#[derive(Debug)]
+pub struct Refused<T> {
+    /// Whose task it is.
+    pub ticket: T,
+    /// Why the queue does not take it.
+    pub why: PushError,
+}

@@ -1,0 +1,16 @@
+"""Crews of worker processes, beneath ``ProcessPoolExecutor`` and ``multiprocessing.Pool``.
+
+| module | what it is |
+|---|---|
+| ``crew`` | the end of the process that has the work: hires, hands out, collects, replaces the dead |
+| ``watcher`` | notices workers that end |
+| ``worker`` | what a worker process runs |
+| ``link`` | how the shared queues get to a worker |
+| ``nesting`` | pools inside of workers |
+| ``leash`` | a worker ends with the process that has the work |
+| ``kinds`` | what the records between them say |
+| ``encoding`` | tasks and results as bytes, and why something can not be sent |
+| ``blame`` | which part of a task can not be sent |
+| ``memory`` | what the kernel says about memory |
+| ``died`` | the report of a death |
+"""

@@ -1,0 +1,302 @@
+"""The end of the process that has the work: it hires workers, hands out tasks, collects what they answer.
+
+Two threads belong to a crew. The *collector* reads the queue of answers: results, and news of deaths, which stand there
+behind what the dead had answered before. The *watcher* waits for processes to end, and brings these news. So when the
+collector reads of a death, the task that the worker had in hand, if any, is one without an answer, and it is the only
+one that is lost.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+from ropewalk import _ropewalk
+from ropewalk.concurrent.futures.frames import call_back
+from ropewalk.processes import kinds
+from ropewalk.processes.link import Link
+from ropewalk.processes.memory import deaths_by_memory
+from ropewalk.processes.watcher import Watcher, reap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ropewalk.processes.worker import Failure
+
+__all__ = ["Crew", "Employer", "wake"]
+
+#: Workers in a row that die before they are ready, until the crew gives up.
+_STILLBORN = 3
+#: Seconds that workers have to end when they are told to.
+_GRACE = 2.0
+
+
+class Employer(Protocol):
+    """What a crew asks of the pool or executor that it belongs to. It must not keep that alive."""
+
+    def hire(self) -> Any:
+        """Starts one more worker process and gives it."""
+
+    def fire(self, process: Any) -> None:
+        """A worker's process has ended."""
+
+    def settle(self, owner: Any, detail: Any, failed: bool, value: Any, took: float) -> None:
+        """A task is done, or has failed for good."""
+
+    def harvested(self, harvest: Any) -> None:
+        """All tasks of a harvest are done."""
+
+    def call(self, detail: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+        """What a task calls, for reports."""
+
+    def is_over(self) -> bool:
+        """Whether no more tasks will come. Asked under no lock."""
+
+    def broken(self, why: str) -> BaseException:
+        """The crew is at its end: the exception for whoever waits."""
+
+    def ended(self) -> None:
+        """Nobody works any more."""
+
+
+class Crew:
+    """Workers, their tasks, and two threads."""
+
+    def __init__(
+        self,
+        employer: Employer,
+        size: int,
+        raised: Callable[[Failure], BaseException],
+        *,
+        daemon: bool = False,
+    ) -> None:
+        """``raised`` makes the exception that a task raised in its worker, or raises what reading it raises."""
+        self._open = partial(_opened, raised)  # kept by the engine, so it must not keep us
+        self.engine = _ropewalk.Crew(self._open)
+        self.link = Link(self.engine)
+        self.size = size
+        self.lock = threading.Lock()  # for hiring
+        self.members: dict[int, Any] = {}
+        self.collector = threading.Thread(target=self._collect, name="ropewalk-collector", daemon=daemon)
+        self.watcher = Watcher(self.engine, daemon=daemon)
+        self.pid = os.getpid()
+        self.terminated = False
+        self.is_broken = False
+        self._employer: Any = employer  # None when all is over: the two hold each other
+        self._ready: set[int] = set()
+        self._unfit: set[int] = set()
+        self._stillborn = 0
+        self._dismissed = False
+        self._killed_by_us: dict[int, str] = {}
+        self._out_of_memory = deaths_by_memory()
+
+    # --- Hiring
+
+    def hire(self, count: int = 1) -> None:
+        """Starts workers, so many at most, until there are ``size`` of them."""
+        with self.lock:
+            if self.terminated or self._employer is None:
+                return
+            hired: list[Any] = []
+            try:
+                for _ in range(min(count, self.size - len(self.members))):
+                    hired.append(self._employer.hire())
+            except BaseException:
+                for process in hired:
+                    process.terminate()
+                for process in hired:
+                    process.join()
+                    self._employer.fire(process)
+                raise
+            for process in hired:
+                self.members[process.pid] = process
+                self.watcher.watch(process)
+            self.engine.set_workers(len(self.members))
+
+    def start(self) -> None:
+        """Starts the threads."""
+        self.collector.start()
+        self.watcher.start()
+
+    # --- Collecting
+
+    def _collect(self) -> None:
+        try:
+            while not self._is_over():
+                arrivals = self.engine.arrivals(_GRACE if self.terminated else None)
+                if not arrivals and self.terminated:
+                    self._kill()
+                for number, owner, detail, kind, took, body in arrivals:
+                    if number:
+                        self._answered(owner, detail, kind, took, body)
+                    else:
+                        self._noticed(kind, owner, detail, body)
+                    owner = detail = body = None
+                arrivals = None  # type: ignore[assignment]
+        except BaseException as error:
+            self.give_up(f"the thread that collects results failed: {type(error).__name__}: {error}", error)
+        finally:
+            self.watcher.stop()
+            employer, self._employer = self._employer, None
+            employer.ended()
+
+    def _answered(self, owner: Any, detail: Any, kind: int, took: float, parcel: Any) -> None:
+        try:
+            value, failed = self._open(kind, parcel, detail), False
+        except BaseException as error:
+            value, failed = error.with_traceback(None), True
+        self._employer.settle(owner, detail, failed, value, took)
+
+    def _noticed(self, kind: int, owner: Any, detail: Any, body: Any) -> None:
+        if kind == kinds.READY:
+            self._ready.add(int.from_bytes(body, "little"))
+            self._stillborn = 0
+        elif kind == kinds.GONE:
+            self._gone(int.from_bytes(body, "little"))
+        elif kind == kinds.UNFIT:
+            self._unfit.add(int.from_bytes(body, "little"))
+        elif kind == kinds.INTERRUPTED:
+            self.give_up("the program was interrupted")
+        elif kind == kinds.REFUSED:
+            self._employer.settle(owner, detail, True, ValueError(body), 0.0)
+        elif kind == kinds.CALLBACKS:
+            call_back(owner, detail)
+        elif kind == kinds.HARVESTED:
+            self._employer.harvested(owner)
+        elif kind == kinds.CANCELLED:
+            _tell_waiters(owner)
+
+    # --- Deaths
+
+    def _gone(self, pid: int) -> None:
+        from ropewalk.processes import died
+
+        with self.lock:
+            process = self.members.pop(pid, None)
+            self.engine.set_workers(len(self.members))
+        if process is None:
+            return
+        exitcode = reap(process)
+        self._employer.fire(process)
+        if self.terminated:
+            return
+        if pid in self._unfit:
+            self.give_up("the initializer of a worker process failed; its log says how")
+            return
+        lost = self.engine.fell(pid)
+        if lost is not None:
+            self._report(process, exitcode, *lost)
+        elif pid not in self._ready and exitcode != 0:
+            self._stillborn += 1
+            if self._stillborn >= _STILLBORN or exitcode is None or exitcode > 0:
+                self.give_up(
+                    f"worker process {pid} ended with {died.signal_name(exitcode) or f'exit code {exitcode}'} "
+                    "before it was ready"
+                )
+                return
+        self._ready.discard(pid)
+        if not self._dismissed and (self.engine.unfinished or not self._employer.is_over()):
+            try:
+                self.hire()
+            except Exception as error:
+                if not self.members:
+                    self.give_up(f"no worker process can be started: {error}", error)
+
+    def _report(self, process: Any, exitcode: int | None, owner: Any, detail: Any, took: float) -> None:
+        from ropewalk.processes import died
+
+        by_memory = deaths_by_memory()
+        out_of_memory = exitcode == -9 and by_memory > self._out_of_memory
+        self._out_of_memory = by_memory
+        function, arguments = died.shown(*self._employer.call(detail))
+        error = died.WorkerDied(
+            process.pid,
+            exitcode,
+            function=function,
+            arguments=arguments,
+            seconds=took,
+            out_of_memory=out_of_memory,
+            why=self._killed_by_us.pop(process.pid, ""),
+        )
+        self._employer.settle(owner, detail, True, error, took)
+
+    # --- The end
+
+    def _kill(self) -> None:
+        """Ends the workers that did not heed a polite request."""
+        with self.lock:
+            for process in self.members.values():
+                process.kill()
+
+    def _is_over(self) -> bool:
+        if self.terminated:
+            return not self.members
+        if not self._dismissed:
+            if not self._employer.is_over() or not self.engine.dismiss_if_idle():
+                return False
+            self._dismissed = True
+        return not self.members
+
+    def give_up(self, why: str, cause: BaseException | None = None) -> None:
+        """Fails all tasks, ends all workers."""
+        self.is_broken = True
+        error = self._employer.broken(why)
+        if cause is not None:
+            error.__cause__ = cause
+        for owner, detail in self.terminate():
+            self._employer.settle(owner, detail, True, error, 0.0)
+
+    def terminate(self) -> list[tuple[Any, Any]]:
+        """Ends all workers at once. Owner and detail of each task that will not be done."""
+        with self.lock:
+            self.terminated = True
+            members = list(self.members.values())
+        unfinished = self.engine.give_up()
+        for process in members:
+            process.terminate()
+        wake(self.engine)
+        return unfinished
+
+
+def wake(engine: _ropewalk.Crew) -> None:
+    """The collector of this crew looks whether it is over."""
+    engine.notify(kinds.READY, b"\0" * 8)
+
+
+def _opened(raised: Callable[[Failure], BaseException], kind: int, parcel: Any, detail: Any) -> Any:
+    """What a task returned; raises what it raised."""
+    if kind & kinds.FAILED:
+        failure: Failure = parcel.open()
+        try:
+            error = raised(failure)
+        except BaseException as unreadable:
+            raise _unread(
+                f"the exception {failure[0]} that the task raised", unreadable, failure[1]
+            ) from None
+        raise error
+    try:
+        return parcel.open()
+    except BaseException as error:
+        raise _unread("the result", error) from error
+
+
+def _unread(what: str, error: BaseException, text: str = "") -> BaseException:
+    from ropewalk.processes import died
+
+    unread = died.TransferError(f"{what} could not be read: {type(error).__name__}: {error}")
+    if text:
+        from concurrent.futures.process import _RemoteTraceback
+
+        unread.__cause__ = _RemoteTraceback(f'\n"""\n{text}"""')  # type: ignore[attr-defined]
+    else:
+        unread.__cause__ = error
+    return unread
+
+
+def _tell_waiters(future: Any) -> None:
+    """As the original does when it finds a future cancelled."""
+    with future._condition:
+        for waiter in future._waiters:
+            waiter.add_cancelled(future)

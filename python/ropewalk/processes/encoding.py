@@ -1,0 +1,44 @@
+"""Tasks that are sent, and why something can not be sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ropewalk import _ropewalk
+
+__all__ = ["CALL", "KEYWORDS", "MAP", "STARMAP", "WHOLE", "enlist"]
+
+# How a task's function is called with its arguments.
+CALL = 0  #: function(*arguments)
+KEYWORDS = 1  #: function(*arguments[0], **arguments[1])
+MAP = 2  #: list(map(function, arguments))
+STARMAP = 3  #: the same with each of the arguments unpacked
+WHOLE = 4  #: all three of them are in one pickle
+
+
+def enlist(
+    engine: _ropewalk.Crew,
+    owner: Any,
+    detail: Any,
+    how: int,
+    function: Any,
+    arguments: Any,
+    priority: int = 0,
+) -> int:
+    """Submits a task; its number. What plain pickle can not send goes by cloudpickle, if that is there.
+
+    Raises what pickling raised, with a note that says where in the task the reason is.
+    """
+    try:
+        return engine.enlist(owner, detail, how, function, arguments, priority)
+    except Exception as error:
+        try:
+            import cloudpickle  # type: ignore[import-not-found]
+
+            whole = cloudpickle.dumps((how, function, arguments), protocol=5)
+        except Exception as reason:
+            from ropewalk.processes.blame import explain
+
+            explain(error, how, function, arguments, without_cloudpickle=isinstance(reason, ImportError))
+            raise error from None
+        return engine.enlist(owner, detail, WHOLE, None, whole, priority)
