@@ -66,10 +66,6 @@ const ALLOWED: &[(&str, &str)] = &[
         "arguments as the interpreter passes them to raw types",
     ),
     (
-        "crates/ropewalk-python/src/multiprocessing/synchronize/memory.rs",
-        "a descriptor comes as a number from Python",
-    ),
-    (
         "crates/ropewalk-python/src/multiprocessing/synchronize/sem_lock.rs",
         "a raw type: PyO3's cost is the whole margin of a lock",
     ),
