@@ -1,9 +1,9 @@
-//! How much memory this process's container may use.
+//! How much memory and how many processors this process's container may use.
 //!
 //! Shared memory counts against the limit when it is first written, and beyond it the kernel kills instead of
 //! refusing. So who is about to keep much asks first.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes that the tightest control group around this process may use; `None` if none is limited, or if that can
@@ -26,28 +26,72 @@ pub fn memory_limit() -> Option<u64> {
     (limit != NONE).then_some(limit)
 }
 
-/// The smallest limit on the way from each of the process's groups (cgroups(7), `/proc/PID/cgroup`) up to the root.
+/// Processors that the tightest control group around this process may use, in processors' time: 1.5 is one and a
+/// half. `None` if none is limited, or if that can not be read. Asked for anew each time.
+///
+/// ```
+/// assert!(ropewalk_os::cgroup::cpu_limit().is_none_or(|processors| processors > 0.0));
+/// ```
+pub fn cpu_limit() -> Option<f64> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    fewest(&groups, Path::new("/sys/fs/cgroup"))
+}
+
+/// The smallest limit on the way from each of the process's groups up to the root.
 fn tightest(groups: &str, root: &Path) -> Option<u64> {
-    let mut limits = Vec::new();
+    let limit = |(folder, version): (PathBuf, Version)| {
+        let file = match version {
+            Version::One => "memory.limit_in_bytes",
+            Version::Two => "memory.max",
+        };
+        // "max" is no number; version 1 says "none" with a number near the largest.
+        let text = std::fs::read_to_string(folder.join(file)).ok()?;
+        text.trim().parse().ok().filter(|&limit: &u64| limit < 1 << 60)
+    };
+    folders(groups, root, "memory").into_iter().filter_map(limit).min()
+}
+
+fn fewest(groups: &str, root: &Path) -> Option<f64> {
+    let limit = |(folder, version): (PathBuf, Version)| {
+        let read = |file| std::fs::read_to_string(folder.join(file)).ok();
+        // Time in a period; "max" or -1 is no limit.
+        let text = match version {
+            Version::One => format!("{} {}", read("cpu.cfs_quota_us")?, read("cpu.cfs_period_us")?),
+            Version::Two => read("cpu.max")?,
+        };
+        let mut numbers = text.split_ascii_whitespace();
+        let mut number = || numbers.next()?.parse::<f64>().ok().filter(|&number| number > 0.0);
+        Some(number()? / number()?)
+    };
+    folders(groups, root, "cpu").into_iter().filter_map(limit).min_by(f64::total_cmp)
+}
+
+enum Version {
+    One,
+    Two,
+}
+
+/// The folders on the way from each of the process's groups (cgroups(7), `/proc/PID/cgroup`) up to the root.
+fn folders(groups: &str, root: &Path, controller: &str) -> Vec<(PathBuf, Version)> {
+    let mut found = Vec::new();
     for line in groups.lines() {
         let mut fields = line.splitn(3, ':').skip(1);
         let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else { continue };
-        let (top, file) = match controllers {
-            "" => (root.to_path_buf(), "memory.max"),
-            list if list.split(',').any(|name| name == "memory") => {
-                (root.join("memory"), "memory.limit_in_bytes")
+        let (tops, version): (Vec<PathBuf>, fn() -> Version) = match controllers {
+            "" => (vec![root.to_path_buf()], || Version::Two),
+            // The folder is named after one of them or after all.
+            list if list.split(',').any(|name| name == controller) => {
+                (vec![root.join(controller), root.join(list)], || Version::One)
             }
             _ => continue,
         };
-        let group = top.join(path.trim_start_matches('/'));
-        let on_the_way = group.ancestors().take_while(|folder| folder.starts_with(&top));
-        limits.extend(on_the_way.filter_map(|folder| {
-            // "max" is no number; version 1 says "none" with a number near the largest.
-            let text = std::fs::read_to_string(folder.join(file)).ok()?;
-            text.trim().parse().ok().filter(|&limit: &u64| limit < 1 << 60)
-        }));
+        for top in tops {
+            let group = top.join(path.trim_start_matches('/'));
+            let on_the_way = group.ancestors().take_while(|folder| folder.starts_with(&top));
+            found.extend(on_the_way.map(|folder| (folder.to_path_buf(), version())));
+        }
     }
-    limits.into_iter().min()
+    found
 }
 
 #[cfg(test)]
@@ -97,6 +141,25 @@ mod tests {
         );
         assert_eq!(tightest("3:cpu,cpuacct:/a\n2:memory:/a\n", &folder.0), Some(4096));
         assert_eq!(tightest("2:memory:/\n", &folder.0), None);
+    }
+
+    #[test]
+    fn processors_are_time_in_a_period() {
+        let folder = Folder::with(
+            "processors",
+            &[
+                ("a/b/cpu.max", "max 100000\n"),
+                ("a/cpu.max", "150000 100000\n"),
+                ("cpu.max", "400000 100000\n"),
+                ("cpu,cpuacct/c/cpu.cfs_quota_us", "50000\n"),
+                ("cpu,cpuacct/c/cpu.cfs_period_us", "100000\n"),
+                ("cpu,cpuacct/cpu.cfs_quota_us", "-1\n"),
+                ("cpu,cpuacct/cpu.cfs_period_us", "100000\n"),
+            ],
+        );
+        assert_eq!(fewest("0::/a/b\n", &folder.0), Some(1.5));
+        assert_eq!(fewest("4:cpu,cpuacct:/c\n", &folder.0), Some(0.5));
+        assert_eq!(fewest("4:cpu,cpuacct:/\n", &folder.0), None);
     }
 
     #[test]

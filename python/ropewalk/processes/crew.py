@@ -65,7 +65,12 @@ class Crew:
     """Workers, their tasks, and two threads."""
 
     def __init__(
-        self, employer: Employer, size: int, raised: Callable[[Failure], BaseException], *, daemon: bool = False
+        self,
+        employer: Employer,
+        size: int,
+        raised: Callable[[Failure], BaseException],
+        *,
+        daemon: bool = False,
     ) -> None:
         """``raised`` makes the exception that a task raised in its worker, or raises what reading it raises."""
         self._open = partial(_opened, raised)  # kept by the engine, so it must not keep us

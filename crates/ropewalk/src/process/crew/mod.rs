@@ -350,7 +350,7 @@ impl<T> Crew<T> {
             // The host asks for its seat.
             Ok(None) => {
                 self.reading.leave(false);
-                return Ok(None);
+                Ok(None)
             }
             Ok(Some(arrival)) => {
                 if matches!(&arrival, Arrival::Answer { ticket, .. } if mine(ticket)) {
@@ -359,11 +359,11 @@ impl<T> Crew<T> {
                 }
                 self.reading.put_aside(arrival);
                 self.reading.leave(false);
-                return Ok(None);
+                Ok(None)
             }
             Err(error) => {
                 self.reading.leave(false);
-                return Err(error);
+                Err(error)
             }
         }
     }
