@@ -65,7 +65,12 @@ class Crew:
     """Workers, their tasks, and two threads."""
 
     def __init__(
-        self, employer: Employer, size: int, raised: Callable[[Failure], BaseException], *, daemon: bool = False
+        self,
+        employer: Employer,
+        size: int,
+        raised: Callable[[Failure], BaseException],
+        *,
+        daemon: bool = False,
     ) -> None:
         """``raised`` makes the exception that a task raised in its worker, or raises what reading it raises."""
         self._open = partial(_opened, raised)  # kept by the engine, so it must not keep us
@@ -267,7 +272,9 @@ def _opened(raised: Callable[[Failure], BaseException], kind: int, parcel: Any, 
         try:
             error = raised(failure)
         except BaseException as unreadable:
-            raise _unread(f"the exception {failure[0]} that the task raised", unreadable, failure[1]) from None
+            raise _unread(
+                f"the exception {failure[0]} that the task raised", unreadable, failure[1]
+            ) from None
         raise error
     try:
         return parcel.open()

@@ -20,7 +20,9 @@ def work(kind):
 
 def main(method, kind, daemon):
     multiprocessing.set_start_method(method)
-    children = [multiprocessing.Process(target=work, args=(kind,), daemon=daemon == "daemon") for _ in range(3)]
+    children = [
+        multiprocessing.Process(target=work, args=(kind,), daemon=daemon == "daemon") for _ in range(3)
+    ]
     for child in children:
         child.start()
     for child in children:

@@ -115,7 +115,9 @@ class _Bell:
         self._engine = engine
 
     def wakeup(self) -> None:
-        if _process._global_shutdown and issubclass(getattr(sys, "last_type", None) or Exception, KeyboardInterrupt):
+        if _process._global_shutdown and issubclass(
+            getattr(sys, "last_type", None) or Exception, KeyboardInterrupt
+        ):
             # The program has ended by Ctrl-C: nobody waits for what is left.
             self._engine.notify(kinds.INTERRUPTED, b"")
         wake(self._engine)
