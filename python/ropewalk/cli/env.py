@@ -84,13 +84,13 @@ def _ropewalk() -> dict[str, Any]:
 def _settings() -> dict[str, dict[str, Any]]:
     """Every variable of ropewalk: its value (None: not set) and what is in effect because of it."""
     from ropewalk.doctor import lock_order
-    from ropewalk.multiprocessing.process import SETTING as ORPHANS
 
     effective: dict[str, object] = {
         SWITCH: os.environ.get(SWITCH) == "1",
         "ROPEWALK_DEADLOCK": ropewalk.deadlock,
         "ROPEWALK_LOCK_ORDER": lock_order(),
-        ORPHANS: "keep" if os.environ.get(ORPHANS) == "keep" else "end",
+        "ROPEWALK_ORPHANS": "keep" if os.environ.get("ROPEWALK_ORPHANS") == "keep" else "end",
+        "ROPEWALK_QUEUE_ERRORS": "print" if os.environ.get("ROPEWALK_QUEUE_ERRORS") == "print" else "raise",
     }
     for name in sorted(os.environ):
         if name.startswith(SWITCH + "_"):

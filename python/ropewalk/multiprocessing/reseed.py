@@ -1,7 +1,7 @@
 """Imported in a warm fork server, and there alone: each of its processes has random numbers of its own.
 
-What was seeded when the server imported it would give every process the same numbers. The interpreter's ``random`` seeds
-itself anew after a fork; NumPy's global generator does not.
+What was seeded when the server imported it would give every process the same numbers. The interpreter's ``random``
+seeds itself anew after a fork; NumPy's global generator does not.
 """
 
 from __future__ import annotations

@@ -8,12 +8,9 @@
 //! | `lent` | bytes that the system reads and writes without the GIL |
 //! | `lifeline` | children that end with the process that started them |
 //! | `processors` | how many processors this process may use |
-//! | `channel` | objects through a queue between processes: encode, push; pop, decode |
-//! | `descriptor` | a descriptor that Python code hands over |
 //! | `queue` | `Queue` and `JoinableQueue` |
 //! | `segment` | what lies in memory that another process has open |
 //! | `simple_queue` | `SimpleQueue` |
-//! | `lifeline` | children that end with the process that started them |
 //! | `sharedctypes/` | what `multiprocessing.sharedctypes` offers |
 //! | `synchronize/` | what `multiprocessing.synchronize` offers |
 
@@ -38,7 +35,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<simple_queue::PySimpleProcessQueue>()?;
     lifeline::register(module)?;
     synchronize::register(module)?;
-    sharedctypes::register(module)?;
     processors::register(module)?;
+    sharedctypes::register(module)?;
     segment::register(module)
 }

@@ -338,7 +338,7 @@ impl<T> Crew<T> {
             // The host has dealt with something: perhaps with this very task.
             Ok(None) => {
                 self.reading.leave(false);
-                return Ok(None);
+                Ok(None)
             }
             Ok(Some(arrival)) => {
                 if matches!(&arrival, Arrival::Answer { ticket, .. } if mine(ticket)) {
@@ -347,11 +347,11 @@ impl<T> Crew<T> {
                 }
                 self.reading.put_aside(arrival);
                 self.reading.leave(false);
-                return Ok(None);
+                Ok(None)
             }
             Err(error) => {
                 self.reading.leave(false);
-                return Err(error);
+                Err(error)
             }
         }
     }
