@@ -34,10 +34,10 @@ const ALLOWED: &[(&str, &str)] = &[
         "crates/ropewalk-python/src/build_class.rs",
         "the class statement, called without a Rust frame that would stop an unwind",
     ),
-    ("crates/ropewalk-os/src/bell.rs", "eventfd: std has no descriptor to wait for with others"),
+    ("crates/ropewalk-os/src/bell.rs", "eventfd: std has none"),
     ("crates/ropewalk-os/src/clock.rs", "clock_gettime: std's Instant has no absolute time to sleep until"),
     ("crates/ropewalk-os/src/fork.rs", "pthread_atfork: std does not know about fork"),
-    ("crates/ropewalk-os/src/futex.rs", "futex: std's own is private"),
+    ("crates/ropewalk-os/src/futex_call.rs", "futex: std's own is private"),
     (
         "crates/ropewalk-os/src/lifeline.rs",
         "a signal at the end of another process: std has no fcntl, no timers",
@@ -64,10 +64,6 @@ const ALLOWED: &[(&str, &str)] = &[
     (
         "crates/ropewalk-python/src/multiprocessing/synchronize/arguments.rs",
         "arguments as the interpreter passes them to raw types",
-    ),
-    (
-        "crates/ropewalk-python/src/multiprocessing/synchronize/memory.rs",
-        "a descriptor comes as a number from Python",
     ),
     (
         "crates/ropewalk-python/src/multiprocessing/synchronize/sem_lock.rs",

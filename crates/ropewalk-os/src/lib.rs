@@ -18,7 +18,7 @@
 //! | [`watcher`] | the same by a thread, for who has no line to hold on to |
 //! | [`shared_words`] | words that forked processes share |
 //! | [`stream`] | pipes and sockets by their descriptors |
-//! | [`bell`] | a descriptor that is readable after it was rung |
+//! | [`bell`] | a descriptor that is readable when somebody says so |
 //! | [`block`] | what a thread must give back before it sleeps |
 //! | [`lookout`] | how long a thread sleeps at once that has to see signals |
 //!
@@ -44,6 +44,7 @@ pub mod cgroup;
 pub mod clock;
 pub mod fork;
 pub mod futex;
+mod futex_call;
 pub mod identity;
 pub mod lifeline;
 pub mod lookout;

@@ -53,6 +53,7 @@ __all__ = [
     "lifeline_let_go",
     "loads",
     "lock_order",
+    "look_at_segment",
     "make_locks",
     "make_sem_lock",
     "open_sem_lock",
@@ -639,8 +640,8 @@ class SynchronizedNumbers:
     def __new__(cls, *_args: Any, **_kwargs: Any) -> SynchronizedNumbers: ...
     def _begin(self, object: Any, kind: str, address: int, count: int, lock: Any, is_ours: bool) -> None: ...
     def __len__(self) -> int: ...
-    def __getitem__(self, i: Any) -> Any: ...
-    def __setitem__(self, i: Any, value: Any) -> None: ...
+    def __getitem__(self, i: Any, /) -> Any: ...
+    def __setitem__(self, i: Any, value: Any, /) -> None: ...
     def get_obj(self) -> Any:
         """The ctypes array whose memory they are."""
     def get_lock(self) -> Any:
@@ -703,6 +704,13 @@ def pair_up(one: Connection, other: Connection, /) -> None:
 
 def cpu_limit() -> float | None:
     """Processors that this process's control groups allow it, 1.5 being one and a half; `None` without a limit."""
+
+def look_at_segment(place: Any, /) -> dict[str, Any]:
+    """What lies in the shared memory at this path, such as a descriptor of another process in `/proc`.
+
+    Its `kind` is `queue`, with counts, `objects`, or `unreadable`, with the reason under `error`. Raises `OSError` if it
+    can not be opened.
+    """
 
 def end_with(pid: int, /) -> None:
     """This process is killed when the process ``pid`` ends: by a thread that waits for it.

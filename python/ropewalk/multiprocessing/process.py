@@ -5,6 +5,7 @@ another signal that it does not handle, all its children run on. Here the kernel
 
 - a daemonic child, and a worker of a pool (:func:`watch_parent`), is killed at once;
 - any other child has ``GRACE`` seconds, to see it by ``parent_process().sentinel`` and tidy up, and is killed then;
+- a child that ends by ``KeyboardInterrupt`` says nothing: its parent does;
 - a parent that leaves on purpose, by ``os._exit`` or ``os.exec*``, leaves its children that are not daemonic alone.
 
 How it goes: the three ``Popen`` classes (``popen_fork``, ``popen_spawn_posix``, ``popen_forkserver``) start a process
@@ -125,6 +126,7 @@ class _Tied:
         process, line, grace = self._process, self._line, self._grace
         del self._process
         _hold(line, grace)
+        _hush(process)
         code: int = process._bootstrap(parent_sentinel=parent_sentinel)
         return code
 
@@ -137,7 +139,21 @@ def _untied(process: Any, line: Any, grace: float) -> Any:
     fd = line.detach()
     os.set_inheritable(fd, False)
     _hold(fd, grace)
+    _hush(process)
     return process
+
+
+def _hush(process: Any) -> None:
+    """Ctrl-C reaches every process of the program: the traceback of the first one will do."""
+    run = process.run
+
+    def quietly() -> None:
+        try:
+            run()
+        except KeyboardInterrupt:
+            raise SystemExit(1) from None  # the original's exit code
+
+    process.run = quietly
 
 
 def _hold(line: int, grace: float) -> None:

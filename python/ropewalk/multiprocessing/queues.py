@@ -14,6 +14,7 @@ from collections.abc import Callable
 from multiprocessing import context
 from multiprocessing.reduction import DupFd
 from multiprocessing.util import debug
+from pickle import PicklingError
 from queue import Empty, Full
 from typing import Any
 
@@ -63,6 +64,16 @@ class _Ends:
     def __getstate__(self) -> Any:
         raise NotImplementedError
 
+    def _refused(self, error: Exception, obj: Any) -> None:
+        """An object could not be pickled."""
+        if isinstance(
+            error, (AttributeError, PicklingError, TypeError)
+        ):  # not what a reducer says for itself
+            from ropewalk.processes.blame import explain_object
+
+            explain_object(error, obj)
+        raise error
+
     def __reduce__(self) -> Any:
         return _rebuild, (_public(type(self)),), self.__getstate__()
 
@@ -111,10 +122,10 @@ class Queue(_Ends, _ropewalk.ProcessQueue, _original.Queue, metaclass=OneOfBoth)
         self.close()
 
     def _refused(self, error: Exception, obj: Any) -> None:
-        """An object could not be pickled: tells the program's hook if there is one, else raises."""
+        """Tells the program's hook if there is one, else raises."""
         hook = self._on_queue_feeder_error  # type: ignore[attr-defined]
         if hook is _PRINT and not _reports():
-            raise error
+            super()._refused(error, obj)
         try:
             raise error
         except Exception as raised:  # the original's hook prints what is being handled

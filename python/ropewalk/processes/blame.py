@@ -9,7 +9,7 @@ from typing import Any
 from ropewalk import _ropewalk
 from ropewalk.processes.encoding import KEYWORDS
 
-__all__ = ["explain", "path_to_blame"]
+__all__ = ["explain", "explain_object", "path_to_blame"]
 
 _DEPTH = 12
 _BREADTH = 200
@@ -31,6 +31,14 @@ def explain(
             "functions go by their name: define it at the top of a module, "
             "or install cloudpickle for lambdas and closures"
         )
+
+
+def explain_object(error: BaseException, value: Any) -> None:
+    """Adds to the error where in an object its reason is, if that is not the object itself."""
+    if hasattr(error, "add_note"):
+        path, culprit = _descend("the object", value)
+        if culprit is not value:
+            error.add_note(f"what can not be sent to another process: {path}, a {_kind(culprit)}")
 
 
 def _kind(value: Any) -> str:

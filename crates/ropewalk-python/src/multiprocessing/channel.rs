@@ -41,7 +41,7 @@ impl Channel {
     /// # Errors
     /// `OSError`: no descriptors or no address space left.
     pub(super) fn create(&self, most: Option<u64>) -> PyResult<()> {
-        let options = Options { bell: true, ..Options::default() };
+        let options = Options { readable: true, ..Options::default() };
         let max_records = most.unwrap_or(options.max_records);
         self.settle(Queue::with(&Options { max_records, ..options })?)
     }
@@ -84,9 +84,8 @@ impl Channel {
     ///
     /// # Errors
     /// `OSError`.
-    pub(super) fn readable(&self) -> PyResult<Option<RawFd>> {
-        let readable = self.queue()?.readable().map_err(error::process_fault)?;
-        Ok(readable.map(|bell| bell.as_raw_fd()))
+    pub(super) fn readable(&self) -> PyResult<RawFd> {
+        Ok(self.queue()?.readable_fd()?.as_raw_fd())
     }
 
     /// Encodes the object and puts it in.

@@ -8,11 +8,9 @@
 //! | `lent` | bytes that the system reads and writes without the GIL |
 //! | `lifeline` | children that end with the process that started them |
 //! | `processors` | how many processors this process may use |
-//! | `channel` | objects through a queue between processes: encode, push; pop, decode |
-//! | `descriptor` | a descriptor that Python code hands over |
 //! | `queue` | `Queue` and `JoinableQueue` |
+//! | `segment` | what lies in memory that another process has open |
 //! | `simple_queue` | `SimpleQueue` |
-//! | `lifeline` | children that end with the process that started them |
 //! | `sharedctypes/` | what `multiprocessing.sharedctypes` offers |
 //! | `synchronize/` | what `multiprocessing.synchronize` offers |
 
@@ -23,6 +21,7 @@ mod lent;
 mod lifeline;
 mod processors;
 mod queue;
+mod segment;
 mod sharedctypes;
 mod simple_queue;
 mod synchronize;
@@ -37,5 +36,6 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     lifeline::register(module)?;
     synchronize::register(module)?;
     processors::register(module)?;
-    sharedctypes::register(module)
+    sharedctypes::register(module)?;
+    segment::register(module)
 }

@@ -84,7 +84,7 @@ impl PyProcessQueue {
     }
 
     /// A descriptor that is readable while something is inside.
-    fn _readable(&self) -> PyResult<Option<RawFd>> {
+    fn _readable(&self) -> PyResult<RawFd> {
         self.channel.readable()
     }
 

@@ -1,8 +1,9 @@
 //! `multiprocessing.SimpleQueue`.
 
-use super::channel::Channel;
+use super::channel::{Channel, NotSent};
 use crate::arguments::Timeout;
-use pyo3::exceptions::PyOSError;
+use crate::once::intern;
+use pyo3::exceptions::{PyException, PyOSError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use ropewalk::Deadline;
@@ -53,13 +54,18 @@ impl PySimpleProcessQueue {
     }
 
     /// A descriptor that is readable while something is inside.
-    fn _readable(&self) -> PyResult<Option<RawFd>> {
+    fn _readable(&self) -> PyResult<RawFd> {
         self.channel.readable()
     }
 
     /// Puts an object in. Raises what pickling it raises, `OSError` after `close()`.
-    fn put(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
-        Ok(self.open()?.send(obj, Deadline::NEVER)?)
+    fn put(slf: &Bound<'_, Self>, obj: &Bound<'_, PyAny>) -> PyResult<()> {
+        match slf.get().open()?.send(obj, Deadline::NEVER) {
+            Err(NotSent::Refused(error)) if error.is_instance_of::<PyException>(slf.py()) => {
+                slf.call_method1(intern!(slf.py(), "_refused"), (error, obj)).map(drop)
+            }
+            sent => Ok(sent?),
+        }
     }
 
     /// Takes an object out; waits for one. Raises `OSError` after `close()`.

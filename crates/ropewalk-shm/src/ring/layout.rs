@@ -38,7 +38,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The version of everything in this file. C libraries whose mutexes differ in size have different layouts.
-const LAYOUT: u32 = 3 << 16 | std::mem::size_of::<RobustMutex>() as u32;
+const LAYOUT: u32 = 2 << 16 | std::mem::size_of::<RobustMutex>() as u32;
 
 /// Offset and size of the first segment, as a power of two.
 pub const FIRST_BITS: u32 = 16;
@@ -76,10 +76,12 @@ pub struct Header {
     pub puncher: AtomicU32,
     /// Whether slots name the records in the hands of their processes.
     pub track: AtomicU32,
+    /// Whether it has a bell; whether that is to be rung; its number, once it is.
+    pub has_bell: AtomicU32,
+    pub armed: AtomicU32,
+    pub bell: AtomicU64,
     /// Granules of the arena.
     pub granules: AtomicU32,
-    /// Whether the bell is rung.
-    pub armed: AtomicU32,
     /// Parts of so many bytes go into blocks.
     pub block_from: AtomicU64,
     /// What all of it is changed under.
@@ -116,8 +118,9 @@ pub struct Options {
     /// Whether it notes which record each process has in its hand (see [`Ring::in_hand`](super::Ring::in_hand)). A process
     /// takes a slot then with the first record that it takes out.
     pub track: bool,
-    /// Whether it has a bell (see [`Ring::readable`](super::Ring::readable)): one descriptor more.
-    pub bell: bool,
+    /// Whether it has a descriptor for select(2) (see [`Ring::readable_fd`](super::Ring::readable_fd)). It can not be given one
+    /// later, and is passed on with two descriptors then.
+    pub readable: bool,
 }
 
 impl Options {
@@ -128,7 +131,7 @@ impl Options {
         max_block_bytes: 1 << 30,
         block_from: 32 << 10,
         track: false,
-        bell: false,
+        readable: false,
     };
 }
 
@@ -175,7 +178,6 @@ impl Store {
     fn create_sized(options: &Options, largest: u32, granules: usize) -> io::Result<Store> {
         let namespace = identity::pid_namespace()?;
         let block_from = options.block_from.max(1);
-        let bell = options.bell.then(Bell::new).transpose()?;
         let len = (FIRST << (largest + 1)) + GRANULES_AT + granules * GRANULE;
         let segment = Segment::create_with(len - HEADER, LAYOUT, |segment| {
             let header = segment.body().cast::<Header>().as_ptr();
@@ -189,10 +191,13 @@ impl Store {
             header.granules.store(granules as u32, Ordering::Relaxed);
             header.block_from.store(block_from as u64, Ordering::Relaxed);
             header.track.store(u32::from(options.track), Ordering::Relaxed);
+            header.has_bell.store(u32::from(options.readable), Ordering::Relaxed);
             super::state::State::EMPTY.write(&header.states[0].0);
             Ok(())
         })?;
-        Ok(Store::of(segment, bell))
+        let mut store = Store::of(segment);
+        store.bell = options.readable.then(Bell::create).transpose()?;
+        Ok(store)
     }
 
     /// Memory that another process made, and its bell if it has one.
@@ -201,7 +206,7 @@ impl Store {
         if segment.mapping().len() < FIRST << 1 {
             return Err(OpenError::Corrupt);
         }
-        let store = Store::of(segment, bell.map(Bell::from_fd));
+        let mut store = Store::of(segment);
         let ring = FIRST.checked_shl(store.largest.saturating_add(1)).unwrap_or(0);
         let whole = ring.saturating_add(GRANULES_AT + store.granules as usize * GRANULE);
         if store.largest as usize >= SEGMENTS
@@ -215,14 +220,19 @@ impl Store {
         if found != ours {
             return Err(OpenError::Namespace);
         }
+        let has_bell = store.header().has_bell.load(Ordering::Relaxed) != 0;
+        if has_bell != bell.is_some() {
+            return Err(OpenError::Bell { has_one: has_bell });
+        }
+        store.bell = bell.map(Bell::open).transpose()?;
         Ok(store)
     }
 
     /// What a segment's header says, once: what is compared with its size is what is used later.
-    fn of(segment: Segment, bell: Option<Bell>) -> Store {
+    fn of(segment: Segment) -> Store {
         let member = Membership::default();
         let mut store =
-            Store { segment, member, bell, largest: 0, granules: 0, block_from: 0, tracks: false };
+            Store { segment, member, bell: None, largest: 0, granules: 0, block_from: 0, tracks: false };
         let header = store.header();
         let [largest, granules, track] =
             [&header.largest, &header.granules, &header.track].map(|word| word.load(Ordering::Relaxed));

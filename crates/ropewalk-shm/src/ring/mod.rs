@@ -17,7 +17,7 @@
 //! | `push`, `pop`, `join` | the operations |
 //! | `filled` | the wait for a record, without taking it |
 //! | `hold` | which record each process has in its hand |
-//! | `readable` | a descriptor for who waits for other descriptors too |
+//! | `readable` | a descriptor for select(2) |
 //! | `recovery` | what is healed when a process was killed with the lock in hand |
 //! | `error` | why a record did not go in or come out |
 //! | this | the ring |
@@ -150,21 +150,13 @@ impl Ring {
         Store::open(fd, None).map(Ring::new)
     }
 
-    /// The same with its bell, of which the descriptor has come too. Who opens a ring without its bell does not ring it.
+    /// As [`Ring::open`], for a ring that was made with [`Options::readable`]: its memory's descriptor, and that of its
+    /// [`bell`](Ring::bell).
     ///
     /// # Errors
-    /// As [`Ring::open`].
-    ///
-    /// ```
-    /// use ropewalk_shm::ring::{Options, Ring};
-    /// use std::os::fd::AsFd;
-    /// let ring = Ring::create(&Options { bell: true, ..Options::default() })?;
-    /// let bell = ring.bell().unwrap().try_clone_to_owned()?;
-    /// assert!(Ring::open_with_bell(ring.as_fd().try_clone_to_owned()?, bell).is_ok());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn open_with_bell(fd: OwnedFd, bell: OwnedFd) -> Result<Ring, OpenError> {
-        Store::open(fd, Some(bell)).map(Ring::new)
+    /// As there.
+    pub fn from_fds(memory: OwnedFd, bell: OwnedFd) -> Result<Ring, OpenError> {
+        Store::open(memory, Some(bell)).map(Ring::new)
     }
 
     fn new(store: Store) -> Ring {
@@ -241,7 +233,7 @@ impl Ring {
         let header = self.store.header();
         header.lines[NOT_EMPTY].call(&held, u32::MAX);
         header.lines[NOT_FULL].call(&held, u32::MAX);
-        self.store.ring_bell(&held);
+        self.store.ring_bell();
         State { closed: true, ..state }.commit(header);
         Ok(())
     }

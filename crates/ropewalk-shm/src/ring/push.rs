@@ -74,10 +74,10 @@ impl Operation for Push<'_> {
         for granule in self.record.blocks() {
             ring.store.arena().queue(held, granule, state.pushed);
         }
-        header.lines[NOT_EMPTY].call(held, 1);
         if state.is_empty() {
-            ring.store.ring_bell(held);
+            ring.store.ring_bell();
         }
+        header.lines[NOT_EMPTY].call(held, 1);
         if slept && next.len() < most {
             header.lines[NOT_FULL].call(held, 1);
         }

@@ -13,7 +13,7 @@
 //! | bits and sums of the arena | taken anew from the entries |
 //! | slots | the dead are buried, but for what they had in hand |
 //! | records in hand | what was taken up and not committed is put down |
-//! | the bell | rung or hushed, as the state says |
+//! | the bell | set right |
 //! | lines | everybody looks for itself, the counts are taken anew |
 
 use super::layout::Store;
@@ -26,7 +26,7 @@ impl Store {
     pub fn recover(&self, held: &Guard<'_>) {
         if let Ok(state) = State::load(self.header(), self.largest()) {
             self.table().put_down_from(held, state.popped);
-            self.mend_bell(held, &state);
+            self.set_bell_right(&state);
         }
         // If the state is not whole nothing is: every operation says so.
         let _ = self.bury(held);

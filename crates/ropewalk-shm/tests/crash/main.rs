@@ -2,8 +2,8 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `scenes` | the table: operation, situation, who sleeps meanwhile |
-//! | `bells` | scenes of a ring whose bell somebody listens to |
+//! | `table` | operation, situation, who sleeps meanwhile |
+//! | `scenes` | what a scene is made of |
 //! | `stepper` | a kill after each instruction of each scene |
 //! | `objects` | the same for locks, semaphores, events, conditions and barriers |
 //! | `acts` | what processes do with those |
@@ -18,7 +18,6 @@
 //! This is a program of its own, without the test harness, because it forks: it has one thread.
 
 mod acts;
-mod bells;
 mod ledger;
 mod living;
 mod objects;
@@ -26,6 +25,7 @@ mod process;
 mod scenes;
 mod soak;
 mod stepper;
+mod table;
 mod watchdog;
 
 use std::time::Instant;
@@ -90,7 +90,7 @@ fn main() {
         stepper::run_late();
         "ok".into()
     });
-    for scene in scenes::SCENES.iter().chain(bells::SCENES) {
+    for scene in table::SCENES {
         report(scene.name, &mut || told(stepper::run(scene, full)));
     }
     for scene in objects::SCENES {

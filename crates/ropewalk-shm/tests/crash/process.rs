@@ -9,6 +9,7 @@
 
 use crate::watchdog;
 use ropewalk_os::identity::Identity;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -280,6 +281,13 @@ impl Drop for Child {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Whether select(2) would say that a descriptor is readable.
+pub fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: rule 3.
+    unsafe { libc::poll(&raw mut poll, 1, 0) == 1 }
 }
 
 /// Puts this process and its children on one processor: a step is then a switch and no flight to another core.

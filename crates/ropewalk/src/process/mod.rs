@@ -7,7 +7,7 @@
 //! | `crew` | tasks for worker processes, and their answers |
 //! | `message` | messages over a pipe or a socket, as `multiprocessing.connection` sends them |
 //! | `traffic` | whether the other end of a pipe has sent something, without asking the system |
-//! | `bell` | a queue among other descriptors that a program waits for |
+//! | `readable` | its descriptor for select(2) |
 //! | `iter` | records one after the other, until the queue is shut down |
 //! | `lock` | one holder at a time; after a dead one, the next |
 //! | `semaphore` | a number of permits |
@@ -24,7 +24,6 @@
 //! These waits do not stand in the wait graph: the other end is in another process.
 
 mod barrier;
-mod bell;
 mod condition;
 mod crew;
 mod event;
@@ -34,6 +33,7 @@ mod lock;
 pub mod message;
 pub(crate) mod object;
 mod queue;
+mod readable;
 mod semaphore;
 mod traffic;
 

@@ -101,6 +101,25 @@ impl Queue {
         Ring::open(fd).map(|ring| Queue { ring })
     }
 
+    /// As [`Queue::from_fd`], for a queue that was made with [`Options::readable`]: by both of its descriptors.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// ```
+    /// use ropewalk::process::{Options, Queue};
+    /// use std::os::fd::AsFd;
+    /// let queue = Queue::with(&Options { readable: true, ..Options::default() })?;
+    /// let [memory, bell] = [queue.as_fd(), queue.bell().unwrap()].map(|fd| fd.try_clone_to_owned().unwrap());
+    /// let same = Queue::from_fds(memory, bell).unwrap();
+    /// same.try_push(b"rope").unwrap();
+    /// assert_eq!(queue.try_pop().unwrap(), b"rope");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn from_fds(memory: OwnedFd, bell: OwnedFd) -> Result<Queue, OpenError> {
+        Ring::from_fds(memory, bell).map(|ring| Queue { ring })
+    }
+
     /// The queue at the [`place`](Queue::place) that another process of the same user has told.
     ///
     /// # Errors
