@@ -47,7 +47,7 @@ const LADDERS: [(&str, Ladder); 3] = [
             &["threading"],
             &["queue"],
             &["futures"],
-            &["processes"],
+            &["multiprocessing", "processes"],
         ],
     ),
 ];

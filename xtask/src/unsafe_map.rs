@@ -24,10 +24,15 @@ const ALLOWED: &[(&str, &str)] = &[
     ("crates/ropewalk-os/src/clock.rs", "clock_gettime: std's Instant has no absolute time to sleep until"),
     ("crates/ropewalk-os/src/fork.rs", "pthread_atfork: std does not know about fork"),
     ("crates/ropewalk-os/src/futex.rs", "futex: std's own is private"),
+    (
+        "crates/ropewalk-os/src/lifeline.rs",
+        "a signal at the end of another process: std has no fcntl, no timers",
+    ),
     ("crates/ropewalk-os/src/memory.rs", "memfd_create, mmap: std has no shared memory"),
     ("crates/ropewalk-os/src/robust.rs", "robust mutexes: std's has no way to survive its owner"),
     ("crates/ropewalk-os/src/shared_futex.rs", "futex between processes, with requeue: std has neither"),
     ("crates/ropewalk-os/src/thread.rs", "pthread_self: std's ThreadId is not the number that Python shows"),
+    ("crates/ropewalk-os/src/watcher.rs", "pidfd_open, and a thread that takes no signals: std has neither"),
     (
         "crates/ropewalk-python/src/threading/acquire.rs",
         "arguments as the interpreter passes them to raw types",

@@ -11,9 +11,11 @@
 //! | [`robust`] | a lock between processes whose owner may die |
 //! | [`thread`] | which thread is this |
 //! | [`fork`] | is this still the process that it was |
+//! | [`lifeline`] | end when the process that started this one does |
 //! | [`identity`] | which process is this, even after its number is reused |
 //! | [`memory`] | anonymous memory that other processes can map |
 //! | [`cgroup`] | how much memory may this container use |
+//! | [`watcher`] | the same by a thread, for who has no line to hold on to |
 //! | [`block`] | what a thread must give back before it sleeps |
 //!
 //! ```
@@ -38,10 +40,12 @@ pub mod clock;
 pub mod fork;
 pub mod futex;
 pub mod identity;
+pub mod lifeline;
 pub mod memory;
 pub mod robust;
 pub mod shared_futex;
 pub mod thread;
+pub mod watcher;
 
 pub use block::{Block, Plain};
 pub use clock::Deadline;

@@ -14,6 +14,7 @@
 //! | `queue/` | what `queue` offers |
 //! | `futures/` | what `concurrent.futures` offers |
 //! | `processes/` | crews of worker processes |
+//! | `multiprocessing/` | what `multiprocessing` offers |
 #![allow(missing_docs, reason = "names are documented where Python sees them, in the stubs")]
 
 mod arguments;
@@ -23,6 +24,7 @@ mod doctor;
 mod error;
 mod futures;
 mod graft;
+mod multiprocessing;
 mod once;
 mod original;
 mod processes;
@@ -42,5 +44,6 @@ fn _ropewalk(module: &Bound<'_, PyModule>) -> PyResult<()> {
     threading::register(module)?;
     queue::register(module)?;
     futures::register(module)?;
-    processes::register(module)
+    processes::register(module)?;
+    multiprocessing::register(module)
 }

@@ -382,3 +382,41 @@ class Worker:
     @property
     def orphaned(self) -> bool:
         """Whether this thread was carried into a child process by fork: it works for nobody there."""
+
+def lifeline_lease() -> int:
+    """A descriptor for one child, to hold on to: it is told by it when this process ends, however that happens.
+
+    :raises OSError: without a descriptor to spare, or without ``/proc``.
+    """
+
+def lifeline_another(line: int, /) -> int:
+    """Another descriptor of the same line, to hold on to in another way.
+
+    :raises OSError: as :func:`lifeline_lease`.
+    """
+
+def lifeline_hold(line: int, grace: float, /) -> None:
+    """This process is killed when the one that leased ``line`` ends.
+
+    :param grace: seconds from the end of the one to that of the other; 0 for at once.
+    :raises OSError: ``line`` is no such descriptor, or the system has no such signals.
+    :raises ValueError: for a grace below 0.
+    """
+
+def lifeline_let_go(line: int, /) -> None:
+    """Who holds on to ``line`` will live on.
+
+    :raises OSError: ``line`` is no such descriptor.
+    """
+
+def lifeline_hold_again(line: int, /) -> None:
+    """Takes back :func:`lifeline_let_go`.
+
+    :raises OSError: ``line`` is no such descriptor.
+    """
+
+def end_with(pid: int, /) -> None:
+    """This process is killed when the process ``pid`` ends: by a thread that waits for it.
+
+    :raises OSError: there is no such process, or no thread can be had.
+    """

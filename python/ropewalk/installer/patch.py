@@ -21,6 +21,9 @@ MODULES = {
     "concurrent.futures": "ropewalk.concurrent.futures",
     "concurrent.futures.process": "ropewalk.concurrent.futures.process",
     "multiprocessing.pool": "ropewalk.multiprocessing.pool",
+    "multiprocessing.popen_fork": "ropewalk.multiprocessing.popen_fork",
+    "multiprocessing.popen_spawn_posix": "ropewalk.multiprocessing.popen_spawn_posix",
+    "multiprocessing.popen_forkserver": "ropewalk.multiprocessing.popen_forkserver",
 }
 
 _LOCKS = frozenset({"Lock", "RLock", "Condition"})

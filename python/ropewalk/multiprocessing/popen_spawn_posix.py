@@ -1,0 +1,22 @@
+"""Processes that are fresh interpreters, and end with the one that started them."""
+
+from __future__ import annotations
+
+import multiprocessing.popen_spawn_posix as _original
+from typing import Any
+
+from ropewalk.multiprocessing.process import launch
+
+__all__ = ["PATCHES", "Popen"]
+
+
+class Popen(_original.Popen):
+    __doc__ = _original.Popen.__doc__
+    __module__ = _original.Popen.__module__
+    __ropewalk__ = True
+
+    def _launch(self, process_obj: Any) -> None:
+        launch(self, process_obj, super()._launch)  # type: ignore[misc]
+
+
+PATCHES = {"multiprocessing.popen_spawn_posix": {"Popen": Popen}}
