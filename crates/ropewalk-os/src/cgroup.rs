@@ -3,7 +3,7 @@
 //! Shared memory counts against the limit when it is first written, and beyond it the kernel kills instead of
 //! refusing. So who is about to keep much asks first.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes that the tightest control group around this process may use; `None` if none is limited, or if that can
@@ -26,20 +26,51 @@ pub fn memory_limit() -> Option<u64> {
     (limit != NONE).then_some(limit)
 }
 
+/// How many processes of this container, or of this process's control group, the kernel has killed for want of memory;
+/// 0 if that can not be read.
+///
+/// ```
+/// let before = ropewalk_os::cgroup::out_of_memory_kills();
+/// assert!(ropewalk_os::cgroup::out_of_memory_kills() >= before);
+/// ```
+pub fn out_of_memory_kills() -> u64 {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    kills(&groups, Path::new("/sys/fs/cgroup")).unwrap_or(0)
+}
+
+/// The count of the first group that has one: the process's own, or the root as its container sees it.
+fn kills(groups: &str, root: &Path) -> Option<u64> {
+    groups.lines().find_map(|line| {
+        let (top, group, file) = place(line, root, "memory.events", "memory.oom_control")?;
+        [group, top].iter().find_map(|folder| {
+            let text = std::fs::read_to_string(folder.join(file)).ok()?;
+            let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
+            count.trim().parse().ok()
+        })
+    })
+}
+
+/// Where a group's memory is accounted, by its line in `/proc/PID/cgroup`: the folder of all groups, that of this one,
+/// and the file, whose name depends on the version. `None` if it accounts for something else.
+fn place<'a>(line: &str, root: &Path, two: &'a str, one: &'a str) -> Option<(PathBuf, PathBuf, &'a str)> {
+    let mut fields = line.splitn(3, ':').skip(1);
+    let (controllers, path) = (fields.next()?, fields.next()?);
+    let (top, file) = match controllers {
+        "" => (root.to_path_buf(), two),
+        list if list.split(',').any(|name| name == "memory") => (root.join("memory"), one),
+        _ => return None,
+    };
+    let group = top.join(path.trim_start_matches('/'));
+    Some((top, group, file))
+}
+
 /// The smallest limit on the way from each of the process's groups (cgroups(7), `/proc/PID/cgroup`) up to the root.
 fn tightest(groups: &str, root: &Path) -> Option<u64> {
     let mut limits = Vec::new();
     for line in groups.lines() {
-        let mut fields = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else { continue };
-        let (top, file) = match controllers {
-            "" => (root.to_path_buf(), "memory.max"),
-            list if list.split(',').any(|name| name == "memory") => {
-                (root.join("memory"), "memory.limit_in_bytes")
-            }
-            _ => continue,
+        let Some((top, group, file)) = place(line, root, "memory.max", "memory.limit_in_bytes") else {
+            continue;
         };
-        let group = top.join(path.trim_start_matches('/'));
         let on_the_way = group.ancestors().take_while(|folder| folder.starts_with(&top));
         limits.extend(on_the_way.filter_map(|folder| {
             // "max" is no number; version 1 says "none" with a number near the largest.
@@ -97,6 +128,22 @@ mod tests {
         );
         assert_eq!(tightest("3:cpu,cpuacct:/a\n2:memory:/a\n", &folder.0), Some(4096));
         assert_eq!(tightest("2:memory:/\n", &folder.0), None);
+    }
+
+    #[test]
+    fn those_killed_for_want_of_memory_are_counted_by_the_group_or_its_container() {
+        let folder = Folder::with(
+            "kills",
+            &[
+                ("a/memory.events", "oom 3\noom_kill 2\noom_group_kill 0\n"),
+                ("memory.events", "oom_kill 7\n"),
+                ("memory/b/memory.oom_control", "under_oom 0\noom_kill 4\n"),
+            ],
+        );
+        assert_eq!(kills("0::/a\n", &folder.0), Some(2));
+        assert_eq!(kills("0::/seen/from/outside\n", &folder.0), Some(7));
+        assert_eq!(kills("3:cpu:/b\n2:memory:/b\n", &folder.0), Some(4));
+        assert_eq!(kills("", &folder.0), None);
     }
 
     #[test]

@@ -118,7 +118,14 @@ impl PyCrew {
 
     /// Puts a task in line and hands out what may go; the task's number.
     #[pyo3(signature = (owner, detail, body, priority = 0))]
-    fn enlist(&self, py: Python<'_>, owner: Py<PyAny>, detail: Py<PyAny>, body: &[u8], priority: i64) -> PyResult<u64> {
+    fn enlist(
+        &self,
+        py: Python<'_>,
+        owner: Py<PyAny>,
+        detail: Py<PyAny>,
+        body: &[u8],
+        priority: i64,
+    ) -> PyResult<u64> {
         let id = self.crew.enlist(Ticket { owner, detail }, priority, body);
         self.post(py)?;
         Ok(id)

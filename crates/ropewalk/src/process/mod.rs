@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `queue` | byte records, first in, first out; bounded or not; with shutdown and a count of the unfinished |
 //! | `crew` | tasks for worker processes, and their answers |
+//! | `pool` | worker processes that do functions of this program |
 //! | `iter` | records one after the other, until the queue is shut down |
 //!
 //! What is shared lies in anonymous memory that goes from process to process as a descriptor. It has no name that
@@ -15,10 +16,12 @@
 
 mod crew;
 mod iter;
+mod pool;
 mod queue;
 
 pub use crew::{Arrival, Crew, Handed, Refused, TakeError, Task, Worker};
 pub use iter::Iter;
+pub use pool::{Answer, Functions, Pool, PoolBuilder, Program, SubmitError, TaskError, WorkerDied};
 pub use queue::Queue;
 pub use ropewalk_os::identity::Identity;
 pub use ropewalk_shm::ring::{Counts, DoneError, Fault, JoinError, Loan, Options, PopError, PushError};
