@@ -1,4 +1,5 @@
 //! The process pool where nothing goes wrong, and where the program itself ends it.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod pool_program;
 mod watchdog;

@@ -1,4 +1,5 @@
 //! Workers that end in every way at every moment, and a program that is killed: what the survivors see.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod pool_program;
 mod watchdog;
@@ -197,7 +198,7 @@ fn killed_at_its_start_it_is_replaced() {
             let started = AtomicUsize::new(0);
             let some_fail = move |command: &mut Command| {
                 worker_of_a_test(command);
-                if started.fetch_add(1, Ordering::Relaxed) % 2 == 0 {
+                if started.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
                     command.env(EARLY, fault);
                 }
             };
@@ -237,6 +238,30 @@ fn if_no_worker_ever_begins_the_pool_is_broken_and_says_why() {
             assert!(matches!(pool.submit("echo", b""), Err(SubmitError::Broken(_))));
             assert!(pool.join(&mut Plain, Deadline::NEVER).unwrap());
         }
+    });
+}
+
+#[test]
+fn a_worker_that_can_not_be_started_is_an_error_and_breaks_a_pool_that_has_no_other() {
+    watched(|| {
+        let panics_at = |start| {
+            let started = AtomicUsize::new(0);
+            move |command: &mut Command| {
+                worker_of_a_test(command);
+                assert_ne!(started.fetch_add(1, Ordering::Relaxed), start, "on purpose");
+            }
+        };
+        let error = builder(2).command(panics_at(1)).build().unwrap_err();
+        assert!(error.to_string().contains("panicked"), "{error}");
+
+        let pool = builder(1).command(panics_at(1)).build().unwrap();
+        let tasks = ["kill", "", ""].map(|how| pool.submit("end", how.as_bytes()).unwrap());
+        let [guilty, others @ ..] = tasks.map(result);
+        assert_eq!(death(guilty).signal(), Some(9));
+        for other in others {
+            assert!(matches!(other, Err(TaskError::Broken(why)) if why.contains("can be started")));
+        }
+        assert!(pool.join(&mut Plain, Deadline::NEVER).unwrap());
     });
 }
 

@@ -39,17 +39,15 @@ pub fn as_a_worker(command: &mut Command) {
 
 /// What a worker's test does before it enters.
 pub fn early() {
-    match std::env::var(EARLY).as_deref() {
-        Ok(how) => match how.strip_prefix("orphan of ") {
-            Some(parent) => {
-                let parent: u32 = parent.parse().expect("its number");
-                while std::os::unix::process::parent_id() == parent {
-                    std::thread::yield_now();
-                }
+    let Ok(how) = std::env::var(EARLY) else { return };
+    match how.strip_prefix("orphan of ") {
+        Some(parent) => {
+            let parent: u32 = parent.parse().expect("its number");
+            while std::os::unix::process::parent_id() == parent {
+                std::thread::yield_now();
             }
-            None => drop(end(how)),
-        },
-        Err(_) => {}
+        }
+        None => drop(end(&how)),
     }
 }
 

@@ -105,7 +105,8 @@ impl PoolBuilder {
     /// The pool, its workers started.
     ///
     /// # Errors
-    /// What the system reports: no more processes, threads, descriptors or memory; no `/proc`.
+    /// What the system reports: no more processes, threads, descriptors or memory; no `/proc`. Or the
+    /// [change](PoolBuilder::command) of the command panicked.
     ///
     /// ```
     /// use ropewalk::process::{Functions, Pool};
@@ -125,19 +126,16 @@ impl PoolBuilder {
             gone: Event::new(),
             out_of_memory: Mutex::new(cgroup::out_of_memory_kills()),
         });
-        let hired = shared.hire();
         let collector = thread::Builder::new().name("ropewalk-pool".to_owned());
         let collecting = Arc::clone(&shared);
-        match hired.and_then(|()| collector.spawn(move || collecting.collect())) {
-            Ok(collector) => Ok(Pool { shared, collector: Some(collector), epoch: fork::epoch() }),
-            Err(error) => {
-                let mut staff = shared.staff.lock();
-                staff.phase = Phase::Killed;
-                staff.kill();
-                staff.bury_all();
-                Err(error)
-            }
+        let started = shared.hire().and_then(|()| collector.spawn(move || collecting.collect()));
+        if started.is_err() {
+            let mut staff = shared.staff.lock();
+            staff.phase = Phase::Killed;
+            staff.kill();
+            staff.bury_all();
         }
+        started.map(|collector| Pool { shared, collector: Some(collector), epoch: fork::epoch() })
     }
 }
 

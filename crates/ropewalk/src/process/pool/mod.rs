@@ -253,7 +253,7 @@ impl Pool {
     /// ```
     pub fn kill(&self) {
         if !self.is_forked() {
-            self.shared.end(Phase::Killed, &TaskError::Abandoned);
+            self.shared.end(Phase::Killed);
         }
     }
 

@@ -61,6 +61,17 @@ impl Shared {
         while let Err(Refused { ticket, why }) = self.crew.post(hand) {
             ticket.settle(Err(TaskError::NotSent(why.to_string())));
         }
+        // A task that was on its way while the pool was ended is found by who sent it.
+        let end = self.staff.lock().phase.end();
+        if let Some(error) = end {
+            self.give_up(&error);
+        }
+    }
+
+    fn give_up(&self, error: &TaskError) {
+        for ticket in self.crew.give_up() {
+            ticket.settle(Err(error.clone()));
+        }
     }
 
     /// The collector looks whether it is over.
@@ -68,23 +79,29 @@ impl Shared {
         let _ = self.crew.notify(notice::LOOK, b""); // full: then it is awake
     }
 
-    /// Ends all workers, and all tasks with this error.
-    pub(super) fn end(&self, phase: Phase, error: &TaskError) {
+    /// Ends all workers and all tasks.
+    pub(super) fn end(&self, phase: Phase) {
         {
             let mut staff = self.staff.lock();
             if staff.phase.works() {
                 staff.phase = phase;
             }
+        }
+        // First, so that no task seems to have gone down with its worker. They are told when all is over.
+        let unfinished = self.crew.give_up();
+        let end = {
+            let mut staff = self.staff.lock();
             staff.kill();
-        }
-        for ticket in self.crew.give_up() {
-            ticket.settle(Err(error.clone()));
-        }
+            staff.phase.end()
+        };
         self.look();
+        for ticket in unfinished {
+            ticket.settle(Err(end.clone().unwrap_or(TaskError::Abandoned)));
+        }
     }
 
     fn break_down(&self, why: String) {
-        self.end(Phase::Broken(why.clone()), &TaskError::Broken(why));
+        self.end(Phase::Broken(why));
     }
 
     /// What the collector does until no worker is left after a shutdown.

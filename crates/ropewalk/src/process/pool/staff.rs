@@ -5,6 +5,7 @@
 //! worker is not used again before it means nothing any more.
 
 use super::call::notice;
+use super::error::TaskError;
 use super::ticket::Ticket;
 use crate::primitive::Arc;
 use crate::process::{Crew, PushError};
@@ -35,6 +36,15 @@ impl Phase {
     /// Whether workers are wanted.
     pub(super) fn works(&self) -> bool {
         matches!(self, Phase::Open | Phase::Closed)
+    }
+
+    /// How tasks end that are not done, if they will not be.
+    pub(super) fn end(&self) -> Option<TaskError> {
+        match self {
+            Phase::Open | Phase::Closed => None,
+            Phase::Killed => Some(TaskError::Abandoned),
+            Phase::Broken(why) => Some(TaskError::Broken(why.clone())),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Child, Command, Stdio, exit};
 
 const HANDS: &str = "ROPEWALK_WORKER";
@@ -28,7 +29,8 @@ pub(super) fn start<T>(crew: &Crew<T>, change: Option<&Change>) -> io::Result<Ch
     }
     command.stdin(Stdio::null());
     if let Some(change) = change {
-        change(&mut command);
+        catch_unwind(AssertUnwindSafe(|| change(&mut command)))
+            .map_err(|_| io::Error::other("the program's change of the command panicked"))?;
     }
     let tasks = child::inherit(&mut command, crew.tasks())?;
     let answers = child::inherit(&mut command, crew.answers())?;
