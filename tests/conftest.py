@@ -12,6 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 
+#: Test modules for CPython's runner, and not for this one.
+collect_ignore = ["parity/made"]
+
 # A shell starts what it runs in the background with these ignored, and so would be what a test starts.
 for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
     if signal.getsignal(_number) == signal.SIG_IGN:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ropewalk.doctor.ordering import ordered as ordered
     from ropewalk.errors import DeadlockError as DeadlockError
     from ropewalk.errors import LockOrderError as LockOrderError
+    from ropewalk.errors import OwnerDiedWarning as OwnerDiedWarning
     from ropewalk.errors import RopewalkError as RopewalkError
     from ropewalk.installer import install as install
     from ropewalk.installer import installed as installed
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DeadlockError",
     "LockOrderError",
+    "OwnerDiedWarning",
     "RopewalkError",
     "__version__",
     "deadlock",
@@ -45,6 +47,7 @@ __all__ = [
 _HOMES = {
     "DeadlockError": "ropewalk.errors",
     "LockOrderError": "ropewalk.errors",
+    "OwnerDiedWarning": "ropewalk.errors",
     "RopewalkError": "ropewalk.errors",
     "__version__": "ropewalk._ropewalk",
     "install": "ropewalk.installer",

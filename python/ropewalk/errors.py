@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
     from ropewalk.doctor.scene import Wait
 
-__all__ = ["DeadlockError", "LockOrderError", "RopewalkError", "UnsupportedInterpreter"]
+__all__ = ["DeadlockError", "LockOrderError", "OwnerDiedWarning", "RopewalkError", "UnsupportedInterpreter"]
 
 
 class RopewalkError(RuntimeError):
@@ -54,3 +54,11 @@ class DeadlockError(RopewalkError):
 
 class LockOrderError(RopewalkError):
     """``ropewalk.ordered`` was asked for a lock that comes before one that this thread holds."""
+
+
+class OwnerDiedWarning(RuntimeWarning):
+    """A process ended while it held a lock, and this one has taken the lock over.
+
+    What the lock protects may be half-done.  Where that must not go unseen, make it an error
+    (``warnings.simplefilter("error", OwnerDiedWarning)``): then the lock is free again when it is raised.
+    """

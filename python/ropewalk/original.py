@@ -116,7 +116,7 @@ def _reduce_class(cls: OneOfBoth) -> str | tuple[Any, ...]:
     name = cls.__qualname__
     if "__original__" not in vars(cls) or getattr(sys.modules[cls.__module__], name, None) is cls:
         return name
-    home = next(home for home in _HOMES if cls.__module__.startswith(home))
+    home = next((home for home in _HOMES if cls.__module__.startswith(home)), cls.__module__)
     return _ours, (home, name)
 
 

@@ -1,12 +1,14 @@
 """CPython's own test suites, run on stock and on ropewalk, and compared case by case.
 
-    python -m tests.parity --quick           the suites of what ropewalk replaces
-    python -m tests.parity --full            those, and the ones it must not harm
+    python -m tests.parity --quick           threads, queues, futures, processes that are forked
+    python -m tests.parity --full            those, every start method, and what it must not harm
 
 The files, in the order in which a run goes through them:
 
     suites      which suites there are, their bars, and where this Python's copy of each is
     worker      one process: loads a suite, runs it, writes a line as each case starts and ends
+    made        test modules that not every Python ships
+    lanes       several workers at once for suites that mostly sleep
     watch       starts workers, ends the ones that hang, goes on behind the ones that crash
     stock       the outcomes on stock, kept between runs
     expected    expected_failures.toml: the failures that have a reason

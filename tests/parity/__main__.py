@@ -9,10 +9,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import expected, probe, report, stock
+from . import expected, lanes, probe, report, stock
 from .suites import SUITES, Python, Suite, ask
 from .verdict import Verdict, judge
-from .watch import Limits, Outcome, Outcomes, SuiteError, Watch, stop
+from .watch import Limits, Outcome, Outcomes, SuiteError, stop
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -21,9 +21,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     scope = parser.add_mutually_exclusive_group()
     scope.add_argument(
-        "--quick", action="store_true", help="the suites of what ropewalk replaces (the default)"
+        "--quick",
+        action="store_true",
+        help="threads, queues, futures, and processes that are forked (the default)",
     )
-    scope.add_argument("--full", action="store_true", help="those, and the ones it must not harm")
+    scope.add_argument(
+        "--full", action="store_true", help="those, every start method, and what ropewalk must not harm"
+    )
     parser.add_argument(
         "--suite",
         nargs="+",
@@ -67,7 +71,7 @@ class Run:
     def chosen(self) -> list[Suite]:
         if self.options.suite:
             return [suite for suite in SUITES if suite.name in self.options.suite]
-        return [suite for suite in SUITES if suite.core or self.options.full]
+        return [suite for suite in SUITES if suite.quick or self.options.full]
 
     def selected(self, case: str) -> bool:
         return self.options.case in case
@@ -77,7 +81,7 @@ class Run:
     ) -> Outcomes:
         seconds = {case: outcome.seconds for case, outcome in known.cases.items()} if known else {}
         limits = Limits(self.options.case_timeout, seconds)
-        return Watch(self.python, suite, engine, limits).run(only)
+        return lanes.run(self.python, suite, engine, limits, only, "" if only else self.options.case)
 
     def on_stock(self, verdict: Verdict) -> Outcomes:
         """Stock's outcomes, kept or new. What fails gets a second chance alone: in doubt a case counts."""
@@ -102,7 +106,8 @@ class Run:
                 again = self.outcomes(suite, "stock", only=[case]).cases.get(case)
                 if again is not None and again.passed:
                     outcomes.cases[case] = again
-        stock.save(self.python, suite, outcomes)
+        if not self.options.case:
+            stock.save(self.python, suite, outcomes)
         return outcomes
 
     def suite(self, suite: Suite) -> Verdict:
@@ -118,6 +123,8 @@ class Run:
                 verdict.stock.cases = {
                     name: case for name, case in verdict.stock.cases.items() if self.selected(name)
                 }
+            if not verdict.stock.cases:
+                return verdict
             only = list(verdict.stock.cases) if self.options.case else None
             verdict.ours = self.outcomes(suite, self.engine, verdict.stock, only)
         except SuiteError as error:

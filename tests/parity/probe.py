@@ -15,7 +15,20 @@ from .suites import Python
 NAMES = {
     "threading": ["Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore", "Event", "Barrier"],
     "queue": ["Queue", "LifoQueue", "PriorityQueue"],
-    "concurrent.futures": ["Future", "ThreadPoolExecutor"],
+    "concurrent.futures": ["Future", "ThreadPoolExecutor", "ProcessPoolExecutor"],
+    "multiprocessing.queues": ["Queue", "JoinableQueue", "SimpleQueue"],
+    "multiprocessing.synchronize": [
+        "Lock",
+        "RLock",
+        "Condition",
+        "Semaphore",
+        "BoundedSemaphore",
+        "Event",
+        "Barrier",
+    ],
+    "multiprocessing.sharedctypes": ["Value", "Array", "RawValue", "RawArray"],
+    "multiprocessing.connection": ["Connection", "Pipe"],
+    "multiprocessing.pool": ["Pool"],
 }
 """What install() puts in place, by the modules the user finds it in."""
 
@@ -28,8 +41,9 @@ found = []
 for module, names in json.loads(sys.argv[1]).items():
     for name in names:
         maker = getattr(importlib.import_module(module), name)
-        kind = maker if isinstance(maker, type) else type(maker())  # Lock and RLock may be functions
-        if getattr(kind, "__ropewalk__", False):
+        if module == "threading" and not isinstance(maker, type):
+            maker = type(maker())  # Lock and RLock may be functions
+        if getattr(maker, "__ropewalk__", False):
             found.append(f"{module}.{name}")
 print(json.dumps(found))
 """

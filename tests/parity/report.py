@@ -121,7 +121,7 @@ def to_json(python: Python, verdicts: list[Verdict], strict: bool) -> dict[str, 
         "suites": [
             {
                 "suite": verdict.suite.name,
-                "core": verdict.suite.core,
+                "bar": verdict.suite.bar,
                 "ok": verdict.ok(strict),
                 "counted": verdict.counted,
                 "passed": verdict.passed,

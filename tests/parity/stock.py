@@ -11,7 +11,7 @@ import json
 import os
 from pathlib import Path
 
-from .suites import BASES, BUILD, Python, Suite, module_path
+from .suites import BASES, BUILD, MADE, Python, Suite, module_path
 from .watch import WORKER, Outcomes
 
 
@@ -25,6 +25,7 @@ def path(python: Python, suite: Suite) -> Path:
             if source is not None:
                 stat = source.stat()
                 parts.append(f"{source} {stat.st_size} {stat.st_mtime_ns}")
+    parts += [path.read_text(encoding="utf-8") for path in sorted(MADE.glob("*.py"))]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     name = "".join(letter if letter.isalnum() else "_" for letter in suite.name)
     return BUILD / "stock" / f"{python.label}-{name}-{key}.json"

@@ -23,8 +23,12 @@ class Suite:
     name: str
     modules: tuple[str, ...]
     select: str = "all"
-    core: bool = True
-    """Core: 99 % of what stock passes. Otherwise all: what ropewalk does not replace it must not harm."""
+    bar: int = 99
+    """Percent of what stock passes. 100 for what ropewalk does not replace: that it must not harm."""
+    quick: bool = True
+    """Part of the quick selection, which `make test` runs."""
+    lanes: int = 1
+    """Worker processes at once, each with some of the classes: for suites that mostly sleep."""
     resources: tuple[str, ...] = ()
     """What CPython's own runner asks for with -u; without it these tests are not even loaded."""
     environment: dict[str, str] = field(default_factory=dict)
@@ -33,30 +37,49 @@ class Suite:
 
 FUTURES = "test.test_concurrent_futures"
 
+LONG = ("cpu", "walltime")
+"""Leave for tests that take a few seconds."""
+
+
+def started_by(method: str, quick: bool) -> Suite:
+    """The tests of processes that are started in one way."""
+    name = f"test_multiprocessing_{method}"
+    return Suite(name, (f"test.{name}",), bar=98, quick=quick, lanes=4, resources=LONG)
+
+
 SUITES = [
+    # What takes longest comes first.
+    started_by("fork", quick=True),
     Suite("test_threading", ("test.test_threading",)),
     Suite("test_threading_local", ("test.test_threading_local",)),
     Suite("test_thread", ("test.test_thread",)),
     Suite("lock_tests", ("test.test_public_locks", "test.test_importlib.test_locks")),
     Suite("test_queue", ("test.test_queue",)),
     Suite("futures_threads", (FUTURES,), "threads"),
-    Suite("futures_processes", (FUTURES,), "processes", core=False),
-    Suite("test_asyncio", ("test.test_asyncio",), core=False),
-    Suite("test_logging", ("test.test_logging",), core=False),
+    started_by("spawn", quick=False),
+    started_by("forkserver", quick=False),
+    Suite("futures_processes", (FUTURES,), "processes", bar=98, quick=False, lanes=3, resources=LONG),
+    Suite("main_handling", ("test.test_multiprocessing_main_handling",), bar=98, quick=False),
+    Suite("test_asyncio", ("test.test_asyncio",), bar=100, quick=False),
+    Suite("test_logging", ("test.test_logging",), bar=100, quick=False),
     # Its "network" is the loopback: each server binds to localhost or to a socket file.
-    Suite("test_socketserver", ("test.test_socketserver",), core=False, resources=("network",)),
-    Suite("test_subprocess", ("test.test_subprocess",), core=False),
-    Suite("test_tempfile", ("test.test_tempfile",), core=False),
-    Suite("test_threadedtempfile", ("test.test_threadedtempfile",), core=False),
-    Suite("test_threadsignals", ("test.test_threadsignals",), core=False),
-    Suite("test_multiprocessing_fork", ("test.test_multiprocessing_fork",), core=False),
+    Suite("test_socketserver", ("test.test_socketserver",), bar=100, quick=False, resources=("network",)),
+    Suite("test_subprocess", ("test.test_subprocess",), bar=100, quick=False),
+    Suite("test_tempfile", ("test.test_tempfile",), bar=100, quick=False),
+    Suite("test_threadedtempfile", ("test.test_threadedtempfile",), bar=100, quick=False),
+    Suite("test_threadsignals", ("test.test_threadsignals",), bar=100, quick=False),
 ]
+
+MADE = Path(__file__).with_name("made")
+"""Modules that not every Python ships, and that a few lines build on one that it does."""
 
 BASES = {
     "test.test_multiprocessing_fork": "test._test_multiprocessing",
+    "test.test_multiprocessing_spawn": "test._test_multiprocessing",
+    "test.test_multiprocessing_forkserver": "test._test_multiprocessing",
     "test.test_public_locks": "test.lock_tests",
 }
-"""Modules that worker.py builds where they are not shipped, and what it builds them on."""
+"""What stands in MADE, and what it is built on."""
 
 
 def module_path(tests: Path, module: str) -> Path | None:

@@ -201,6 +201,7 @@ class Watch:
     def __init__(self, python: Python, suite: Suite, engine: str, limits: Limits) -> None:
         self.python, self.suite, self.engine, self.limits = python, suite, engine, limits
         self.outcomes = Outcomes()
+        self.planned: list[str] = []
         self.wanted: list[str] = []
 
     def run(self, only: list[str] | None = None) -> Outcomes:
@@ -213,6 +214,11 @@ class Watch:
             self.outcomes.cases.setdefault(name, Outcome("not run"))
         self.outcomes.seconds = time.monotonic() - began
         return self.outcomes
+
+    def plan(self) -> list[str]:
+        """The cases that there are, in order; none is run. Raises SuiteError."""
+        self._worker([])
+        return self.planned
 
     def _worker(self, only: list[str] | None) -> bool:
         """One worker. False if there is more to do behind a case that hung or crashed."""
@@ -238,7 +244,8 @@ class Watch:
                     self.outcomes.engine = event
                 elif kind == "plan":
                     planned = True
-                    self.wanted = [name for name in event["cases"] if only is None or name in only]
+                    self.planned = event["cases"]
+                    self.wanted = [name for name in self.planned if only is None or name in only]
                 elif kind == "next":
                     current, mark = event["id"], worker.mark()
                 elif kind == "done":

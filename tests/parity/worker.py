@@ -22,19 +22,20 @@ The lines, by their key "e":
 
 The tests may be borrowed from another Python's library. Then ROPEWALK_PARITY_BORROWED names the
 directory that holds them, and every process that imports this file (spawned children do, as their
-main module) finds them as part of the package `test`.
+main module) finds them as part of the package `test`; so it does what stands in the folder `made`.
 """
 
 import os
 import sys
 
+import test
+
 BORROWED = os.environ.get("ROPEWALK_PARITY_BORROWED")
+MADE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "made")
 
-if BORROWED:
-    import test
-
-    if BORROWED not in test.__path__:
-        test.__path__.append(BORROWED)
+for folder in (BORROWED, MADE):
+    if folder and folder not in test.__path__:
+        test.__path__.append(folder)
 
 
 def put_in_place(engine):
@@ -110,50 +111,6 @@ def load(modules, select):
             seen[name] = seen.get(name, 0) + 1
             cases.append((name if seen[name] == 1 else f"{name}#{seen[name]}", case))
     return cases
-
-
-def module_of(name, fill):
-    """Where `test` has no module `name`, make it, and have `fill` put the cases in."""
-    import importlib.util
-    import types
-
-    import test
-
-    if importlib.util.find_spec(f"test.{name}") is None:
-        module = sys.modules[f"test.{name}"] = types.ModuleType(f"test.{name}")
-        setattr(test, name, module)
-        fill(vars(module))
-
-
-def fork_tests(names):
-    """The fork tests, on the base that this Python ships."""
-    from test import _test_multiprocessing
-
-    _test_multiprocessing.install_tests_in_module_dict(names, "fork")
-
-
-def public_lock_tests(names):
-    """lock_tests for threading's public names: test_threading itself tests no RLock but _thread's."""
-    import threading
-
-    from test import lock_tests
-
-    for base, attribute, factory in (
-        ("LockTests", "locktype", "Lock"),
-        ("RLockTests", "locktype", "RLock"),
-        ("ConditionTests", "condtype", "Condition"),
-        ("SemaphoreTests", "semtype", "Semaphore"),
-        ("BoundedSemaphoreTests", "semtype", "BoundedSemaphore"),
-        ("EventTests", "eventtype", "Event"),
-        ("BarrierTests", "barriertype", "Barrier"),
-    ):
-        body = {attribute: staticmethod(getattr(threading, factory)), "__module__": names["__name__"]}
-        names[base] = type(base, (getattr(lock_tests, base),), body)
-    body = {"locktype": staticmethod(threading.Condition), "__module__": names["__name__"]}
-    names["ConditionAsRLockTests"] = type("ConditionAsRLockTests", (lock_tests.RLockTests,), body)
-
-
-BUILT = {"test_multiprocessing_fork": fork_tests, "test_public_locks": public_lock_tests}
 
 
 def let_children_borrow():
@@ -271,9 +228,6 @@ def main(job):
     emit("engine", **engine)
     if BORROWED:
         let_children_borrow()
-    for name, fill in BUILT.items():
-        if f"test.{name}" in job["modules"]:
-            module_of(name, fill)
     cases = load(job["modules"], job["select"])
     emit("plan", cases=[name for name, _ in cases])
     skip = set(job["skip"])

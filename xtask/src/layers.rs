@@ -27,7 +27,7 @@ const SYSTEM: &str = "ropewalk-os";
 type Ladder = &'static [&'static [&'static str]];
 
 const LADDERS: [(&str, Ladder); 3] = [
-    ("ropewalk-shm", &[&["segment", "lock", "participants"], &["line"], &["ring"]]),
+    ("ropewalk-shm", &[&["segment", "lock", "participants"], &["line"], &["ring"], &["slab", "sync"]]),
     (
         "ropewalk",
         &[
@@ -44,10 +44,12 @@ const LADDERS: [(&str, Ladder); 3] = [
         "ropewalk-python",
         &[
             &["arguments", "build_class", "detach", "doctor", "error", "graft", "once", "original"],
+            &["codec"],
             &["threading"],
             &["queue"],
             &["futures"],
-            &["multiprocessing", "processes"],
+            &["processes"],
+            &["multiprocessing"],
         ],
     ),
 ];

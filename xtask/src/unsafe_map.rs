@@ -16,6 +16,19 @@ const ALLOWED: &[(&str, &str)] = &[
         "crates/ropewalk-python/src/futures/birth.rs",
         "a pool's future made without going through its class's call",
     ),
+    (
+        "crates/ropewalk-python/src/codec/buffer.rs",
+        "buffers lent and borrowed through the interpreter's protocol",
+    ),
+    (
+        "crates/ropewalk-python/src/codec/decode.rs",
+        "new containers filled in place, as the interpreter's own readers do",
+    ),
+    (
+        "crates/ropewalk-python/src/codec/encode.rs",
+        "builtins read as what they are: a checked call for each costs more",
+    ),
+    ("crates/ropewalk-python/src/codec/keys.rs", "a table of names that the GIL guards, read without a lock"),
     ("crates/ropewalk-python/src/graft.rs", "method descriptors of one class made from those of another"),
     (
         "crates/ropewalk-python/src/build_class.rs",
@@ -36,7 +49,21 @@ const ALLOWED: &[(&str, &str)] = &[
     ("crates/ropewalk-os/src/robust.rs", "robust mutexes: std's has no way to survive its owner"),
     ("crates/ropewalk-os/src/shared_futex.rs", "futex between processes, with requeue: std has neither"),
     ("crates/ropewalk-os/src/thread.rs", "pthread_self: std's ThreadId is not the number that Python shows"),
+    ("crates/ropewalk-python/src/multiprocessing/descriptor.rs", "descriptors come from Python as numbers"),
     ("crates/ropewalk-os/src/watcher.rs", "pidfd_open, and a thread that takes no signals: std has neither"),
+    (
+        "crates/ropewalk-python/src/multiprocessing/synchronize/arguments.rs",
+        "arguments as the interpreter passes them to raw types",
+    ),
+    (
+        "crates/ropewalk-python/src/multiprocessing/synchronize/memory.rs",
+        "a descriptor comes as a number from Python",
+    ),
+    (
+        "crates/ropewalk-python/src/multiprocessing/synchronize/sem_lock.rs",
+        "a raw type: PyO3's cost is the whole margin of a lock",
+    ),
+    ("crates/ropewalk-python/src/multiprocessing/synchronize/sem_lock_type.rs", "a raw type, as above"),
     (
         "crates/ropewalk-python/src/threading/acquire.rs",
         "arguments as the interpreter passes them to raw types",
@@ -59,7 +86,9 @@ const ALLOWED: &[(&str, &str)] = &[
         "crates/ropewalk-shm/src/ring/layout.rs",
         "atomics, a lock and bytes at fixed places in memory that other processes write",
     ),
+    ("crates/ropewalk-shm/src/ring/loan.rs", "bytes in shared memory that one process has for itself"),
     ("crates/ropewalk-shm/src/segment.rs", "words in memory that other processes write"),
+    ("crates/ropewalk-shm/src/slab.rs", "atomics at fixed places in memory that other processes write"),
     ("crates/ropewalk-shm/tests/crash/ledger.rs", "counters that killed processes leave behind"),
     ("crates/ropewalk-shm/tests/crash/process.rs", "fork, ptrace and signals: std starts programs only"),
     ("crates/ropewalk-shm/tests/crash/watchdog.rs", "a timer and its signal's handler"),

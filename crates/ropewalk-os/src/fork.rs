@@ -6,7 +6,7 @@
 //!
 //! # Contract of the unsafe code
 //!
-//! 1. The handler does one atomic addition, which is async-signal-safe, as a fork handler in a threaded process
+//! 1. A handler does one atomic addition, which is async-signal-safe, as a fork handler in a threaded process
 //!    must be.
 #![allow(unsafe_code)]
 
@@ -14,6 +14,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 static EPOCH: AtomicU32 = AtomicU32::new(0);
+static FORKS: AtomicU32 = AtomicU32::new(0);
 static WATCH: Once = Once::new();
 
 /// How many forks lie between the first process and this one, counted since the first call of [`watch`].
@@ -27,6 +28,20 @@ pub fn epoch() -> u32 {
     EPOCH.load(Ordering::Relaxed)
 }
 
+/// A number that changes with every fork of this process, before it and once more after it.
+///
+/// What was made when it had the value that it has now is in no other process: none was forked since.
+///
+/// ```
+/// use ropewalk_os::fork;
+/// fork::watch();
+/// assert_eq!(fork::forks(), fork::forks());
+/// ```
+#[inline]
+pub fn forks() -> u32 {
+    FORKS.load(Ordering::Acquire)
+}
+
 /// Starts counting forks. Cheap to call again; the count works for every fork(2) made through the C library.
 ///
 /// ```
@@ -38,8 +53,11 @@ pub fn watch() {
     extern "C" fn in_child() {
         EPOCH.fetch_add(1, Ordering::Relaxed);
     }
+    extern "C" fn around() {
+        FORKS.fetch_add(1, Ordering::AcqRel);
+    }
     WATCH.call_once(|| {
         // SAFETY: rule 1. Failure (no memory at start-up) leaves the count at zero, as if nobody forked.
-        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+        unsafe { libc::pthread_atfork(Some(around), Some(around), Some(in_child)) };
     });
 }

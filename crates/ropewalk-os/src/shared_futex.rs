@@ -96,6 +96,65 @@ pub fn requeue(word: &AtomicU32, expected: u32, onto: &AtomicU32, count: u32) ->
     u32::try_from(moved).ok()
 }
 
+/// What [`change_and_wake`] does to a word.
+///
+/// ```
+/// use ropewalk_os::shared_futex::{Change, change_and_wake};
+/// let word = std::sync::atomic::AtomicU32::new(2);
+/// change_and_wake(&word, Change::Or(1), 0);
+/// assert_eq!(word.into_inner(), 3);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The word becomes this.
+    Set(u8),
+    /// This is added to it.
+    Add(u8),
+    /// These bits are set in it.
+    Or(u8),
+}
+
+/// Changes `word` and wakes at most `count` of those who sleep on it, in one call; says how many.
+///
+/// A process that is killed has done both or neither: the kernel ends nobody in the middle of this call. The change
+/// is atomic, with sequentially consistent ordering.
+///
+/// ```
+/// use ropewalk_os::{Deadline, shared_futex::{self, Change}};
+/// use std::sync::atomic::{AtomicU32, Ordering};
+/// let word = AtomicU32::new(0);
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| {
+///         while word.load(Ordering::Acquire) == 0 {
+///             shared_futex::wait(&word, 0, Deadline::NEVER);
+///         }
+///     });
+///     shared_futex::change_and_wake(&word, Change::Add(1), 1);
+/// });
+/// ```
+pub fn change_and_wake(word: &AtomicU32, change: Change, count: u32) -> u32 {
+    let (operation, operand) = match change {
+        Change::Set(operand) => (libc::FUTEX_OP_SET, operand),
+        Change::Add(operand) => (libc::FUTEX_OP_ADD, operand),
+        Change::Or(operand) => (libc::FUTEX_OP_OR, operand),
+    };
+    // The comparison is with what the word was, and decides on a second wake, of nobody.
+    let encoded = operation << 28 | libc::FUTEX_OP_CMP_EQ << 24 | libc::c_int::from(operand) << 12;
+    // SAFETY: rule 1. The fourth argument is a number here: how many to wake of the second word, which is the first.
+    let woken = unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAKE_OP,
+            count.min(i32::MAX as u32),
+            0 as libc::c_ulong,
+            word.as_ptr(),
+            encoded,
+        )
+    };
+    u32::try_from(woken).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,5 +192,25 @@ mod tests {
     #[test]
     fn nobody_is_moved_from_a_word_that_changed() {
         assert_eq!(requeue(&AtomicU32::new(1), 0, &AtomicU32::new(0), 1), None);
+    }
+
+    #[test]
+    fn a_change_wakes_at_most_as_many_as_asked() {
+        let word = AtomicU32::new(7);
+        std::thread::scope(|scope| {
+            let sleep = || while wait(&word, 7, Deadline::NEVER) != Slept::Changed {};
+            let sleepers = [scope.spawn(sleep), scope.spawn(sleep)];
+            let mut woken = 0;
+            // Who has not fallen asleep before the change does not: the word is another.
+            woken += change_and_wake(&word, Change::Set(8), 1);
+            woken += change_and_wake(&word, Change::Add(250), u32::MAX);
+            assert!(woken <= 2);
+            assert_eq!(word.load(Ordering::Relaxed), 258);
+            for sleeper in sleepers {
+                sleeper.join().expect("no panic");
+            }
+        });
+        assert_eq!(change_and_wake(&word, Change::Or(1), 1), 0, "nobody sleeps");
+        assert_eq!(word.into_inner(), 259);
     }
 }

@@ -2,11 +2,12 @@
 
 use crate::doctor;
 use crate::once::imported;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 use ropewalk::Halted;
+use ropewalk::process;
 use ropewalk::queue::{PopError, PushError, TooManyDone};
 use ropewalk::sync::{BarrierError, NotOwner, TooManyPermits};
 
@@ -36,6 +37,50 @@ pub(crate) fn pop(py: Python<'_>, error: PopError<PyErr>) -> PyErr {
         PopError::ShutDown => raise(py, &SHUT_DOWN, "ropewalk.queue", "ShutDown"),
         PopError::Halted(reason) => halted(py, reason),
     }
+}
+
+/// Why an object did not go into a queue between processes: `queue.Full`, `queue.ShutDown`, `ValueError` for one that is
+/// too large, or what a signal's handler has raised.
+pub(crate) fn process_push(py: Python<'_>, error: process::PushError<PyErr>) -> PyErr {
+    match error {
+        process::PushError::Full => raise(py, &FULL, "queue", "Full"),
+        process::PushError::ShutDown => raise(py, &SHUT_DOWN, "ropewalk.queue", "ShutDown"),
+        process::PushError::TooLong { .. } => PyValueError::new_err(error.to_string()),
+        process::PushError::Interrupted(error) => error,
+        process::PushError::Fault(fault) => process_fault(fault),
+    }
+}
+
+/// Why no object came out of a queue between processes: `queue.Empty`, `queue.ShutDown`, or what a signal's handler has
+/// raised.
+pub(crate) fn process_pop(py: Python<'_>, error: process::PopError<PyErr>) -> PyErr {
+    match error {
+        process::PopError::Empty => raise(py, &EMPTY, "queue", "Empty"),
+        process::PopError::ShutDown => raise(py, &SHUT_DOWN, "ropewalk.queue", "ShutDown"),
+        process::PopError::Interrupted(error) => error,
+        process::PopError::Fault(fault) => process_fault(fault),
+    }
+}
+
+/// Why a wait for all objects to be dealt with ended: what a signal's handler has raised.
+pub(crate) fn process_join(error: process::JoinError<PyErr>) -> PyErr {
+    match error {
+        process::JoinError::TimedOut => PyRuntimeError::new_err(error.to_string()),
+        process::JoinError::Interrupted(error) => error,
+        process::JoinError::Fault(fault) => process_fault(fault),
+    }
+}
+
+pub(crate) fn process_done(error: process::DoneError) -> PyErr {
+    match error {
+        process::DoneError::TooMany => PyValueError::new_err(error.to_string()),
+        process::DoneError::Fault(fault) => process_fault(fault),
+    }
+}
+
+/// Memory that processes share can not be used as it should be.
+pub(crate) fn process_fault(fault: process::Fault) -> PyErr {
+    PyOSError::new_err(fault.to_string())
 }
 
 /// Why the others did not come: `threading.BrokenBarrierError`, or the wait was halted.

@@ -10,6 +10,7 @@
 //! | `build_class` | the class statement, where our classes meet a program's metaclass |
 //! | `once` | what is looked up once, also in a process that forks |
 //! | `original` | calls that belong to the original's algorithm |
+//! | `codec/` | objects as bytes for another process, and back |
 //! | `threading/` | what `threading` offers |
 //! | `queue/` | what `queue` offers |
 //! | `futures/` | what `concurrent.futures` offers |
@@ -19,6 +20,7 @@
 
 mod arguments;
 mod build_class;
+mod codec;
 mod detach;
 mod doctor;
 mod error;
@@ -39,6 +41,7 @@ fn _ropewalk(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ropewalk_os::fork::watch();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     doctor::register(module)?;
+    codec::register(module)?;
     module.add_function(wrap_pyfunction!(graft::graft, module)?)?;
     module.add_function(wrap_pyfunction!(build_class::class_statement, module)?)?;
     threading::register(module)?;

@@ -18,9 +18,13 @@
 //! | `lock` | the lock of a structure, healed after a dead holder |
 //! | `line` | who sleeps until something happens, and how that finds them |
 //! | [`ring`] | records from process to process |
+//! | [`slab`] | small objects side by side in one segment |
+//! | [`sync`] | locks and semaphores in it |
 
 mod line;
 mod lock;
 mod participants;
 pub mod ring;
 pub mod segment;
+pub mod slab;
+pub mod sync;

@@ -18,7 +18,7 @@
 
 use crate::participants::{Slot, Table};
 use ropewalk_os::robust::Guard;
-use ropewalk_os::{Deadline, clock, shared_futex};
+use ropewalk_os::{Deadline, shared_futex};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -131,24 +131,11 @@ impl Line {
         shared_futex::wake(&self.seq, u32::MAX);
     }
 
-    /// For a sleeper whose slice has ended: stops counting those who were killed in their sleep. Looks at the
-    /// processes at most once a second, whoever asks.
-    pub fn count_anew(
-        &self,
-        held: &Guard<'_>,
-        table: Table<'_>,
-        number: usize,
-        looked: &std::sync::atomic::AtomicU64,
-    ) {
-        if self.asleep.load(Relaxed) == 0 {
-            return;
+    /// For a sleeper whose slice has ended: counts anew, without those who were killed in their sleep and have been buried.
+    pub fn count_anew(&self, held: &Guard<'_>, table: Table<'_>, number: usize) {
+        if self.asleep.load(Relaxed) != 0 {
+            self.asleep.store(table.asleep(held, number), Relaxed);
         }
-        let now = clock::now();
-        if now.saturating_sub(looked.load(Relaxed)) > 1_000_000_000 {
-            looked.store(now, Relaxed);
-            table.bury(held);
-        }
-        self.asleep.store(table.asleep(held, number), Relaxed);
     }
 
     fn bump(&self) -> u32 {

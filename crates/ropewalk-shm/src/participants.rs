@@ -107,20 +107,13 @@ impl<'a> Table<'a> {
         &self.slots[number % SLOTS]
     }
 
-    /// Takes a slot; `None` if all belong to processes that run.
-    pub fn enter(self, held: &Guard<'_>, who: Identity) -> Option<usize> {
+    /// Takes a slot; `None` if there is none: bury the dead then.
+    pub fn enter(self, _held: &Guard<'_>, who: Identity) -> Option<usize> {
         let used = self.used();
-        let free = |slots: &[Slot]| slots.iter().position(Slot::is_free);
-        let number = match free(used) {
+        let number = match used.iter().position(Slot::is_free) {
             Some(number) => number,
             None if used.len() < SLOTS => used.len(),
-            None => {
-                self.bury(held);
-                free(used).or_else(|| {
-                    self.take_lost(held); // nobody has asked for it
-                    free(used)
-                })?
-            }
+            None => return None,
         };
         self.slots[number].take(who);
         if number == used.len() {
@@ -140,13 +133,26 @@ impl<'a> Table<'a> {
         identity.pid != 0 && identity.is_alive()
     }
 
-    /// Frees the slots of processes that have ended, but for what they had in hand.
-    pub fn bury(self, _held: &Guard<'_>) {
-        self.dead().for_each(Slot::bury);
+    /// The slots of processes that have ended, and those of none.
+    pub fn dead(self, _held: &Guard<'_>) -> SlotSet {
+        let mut dead = SlotSet([u64::MAX; SLOTS / 64]);
+        for (number, slot) in self.used().iter().enumerate() {
+            if !slot.is_free() && slot.identity().is_alive() {
+                dead.0[number / 64] &= !(1 << (number % 64));
+            }
+        }
+        dead
     }
 
-    fn dead(self) -> impl Iterator<Item = &'a Slot> {
-        self.used().iter().filter(|slot| !slot.is_free() && !slot.identity().is_alive())
+    fn of(self, dead: &SlotSet) -> impl Iterator<Item = &'a Slot> {
+        let is_dead = |&(number, slot): &(usize, &Slot)| dead.contains(number) && !slot.is_free();
+        self.used().iter().enumerate().filter(is_dead).map(|(_, slot)| slot)
+    }
+
+    /// Frees the slots of processes that have ended, but for what they had in hand. What else they owned must have been
+    /// taken from them.
+    pub fn bury(self, _held: &Guard<'_>, dead: &SlotSet) {
+        self.of(dead).for_each(Slot::bury);
     }
 
     /// The records in the hands of processes, dead ones too.
@@ -155,10 +161,10 @@ impl<'a> Table<'a> {
         taken.filter_map(|slot| Some((slot.identity(), slot.in_hand()?))).collect()
     }
 
-    /// The records that were in the hands of processes which have ended; their slots are free now.
-    pub fn take_lost(self, _held: &Guard<'_>) -> Vec<(Identity, u64)> {
+    /// The records that were in the hands of processes which have ended; their slots are free now. As for `bury`.
+    pub fn take_lost(self, _held: &Guard<'_>, dead: &SlotSet) -> Vec<(Identity, u64)> {
         let lost = |slot: &Slot| Some((slot.identity(), slot.in_hand()?));
-        self.dead().filter_map(|slot| lost(slot).inspect(|_| slot.free())).collect()
+        self.of(dead).filter_map(|slot| lost(slot).inspect(|_| slot.free())).collect()
     }
 
     /// Puts down what a killed holder of the lock had taken up and not committed: records from this number on.
@@ -175,6 +181,18 @@ impl<'a> Table<'a> {
     /// The processes in the table, dead ones too until they are buried.
     pub fn processes(self) -> Vec<Identity> {
         self.used().iter().filter(|slot| !slot.is_free()).map(Slot::identity).collect()
+    }
+}
+
+/// Some of the slots of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct SlotSet([u64; SLOTS / 64]);
+
+impl SlotSet {
+    /// Whether it has the slot with this number.
+    pub fn contains(&self, number: usize) -> bool {
+        let number = number % SLOTS;
+        self.0[number / 64] & 1 << (number % 64) != 0
     }
 }
 
@@ -196,11 +214,17 @@ impl Membership {
     /// This process's slot, taken now if it has none.
     ///
     /// # Errors
-    /// If the process's start time can not be read; `OutOfMemory` if the table is full.
+    /// If the process's start time can not be read; `OutOfMemory` if the table is full: bury the dead then.
+    #[inline]
     pub fn ensure(&self, held: &Guard<'_>, table: Table<'_>) -> io::Result<usize> {
-        if let Some(number) = self.number() {
-            return Ok(number);
+        match self.number() {
+            Some(number) => Ok(number),
+            None => self.enter(held, table),
         }
+    }
+
+    #[cold]
+    fn enter(&self, held: &Guard<'_>, table: Table<'_>) -> io::Result<usize> {
         let number = table.enter(held, Identity::current()?).ok_or(io::ErrorKind::OutOfMemory)?;
         self.key.store(u64::from(fork::epoch()) << 32 | (number as u64 + 1), Relaxed);
         Ok(number)
@@ -243,7 +267,7 @@ mod tests {
             table.slot(me).asleep[1].store(2, Relaxed);
             table.slot(other).asleep[1].store(5, Relaxed);
             assert!(table.is_alive(me) && !table.is_alive(other));
-            table.bury(held);
+            table.bury(held, &table.dead(held));
             assert_eq!(table.asleep(held, 1), 2);
             assert_eq!(table.processes().len(), 1);
         });
@@ -257,13 +281,14 @@ mod tests {
             table.slot(me).take_in_hand(0);
             table.slot(other).take_in_hand(6);
             table.slot(other).asleep[1].store(5, Relaxed);
-            table.bury(held);
+            let ended = table.dead(held);
+            table.bury(held, &ended);
             assert_eq!(table.asleep(held, 1), 0);
             assert_eq!(table.in_hand(held).len(), 2);
-            assert_eq!(table.take_lost(held), [(dead(), 6)]);
-            assert_eq!(table.take_lost(held), []);
+            assert_eq!(table.take_lost(held, &ended), [(dead(), 6)]);
+            assert_eq!(table.take_lost(held, &ended), []);
             assert_eq!(table.enter(held, dead()), Some(other));
-            table.bury(held);
+            table.bury(held, &table.dead(held));
             assert_eq!(table.in_hand(held).len(), 1, "a slot is taken with nothing in hand");
         });
     }
@@ -275,22 +300,31 @@ mod tests {
             table.slot(one).take_in_hand(6);
             table.slot(other).take_in_hand(7);
             table.put_down_from(held, 7);
-            assert_eq!(table.take_lost(held), [(dead(), 6)]);
+            assert_eq!(table.take_lost(held, &table.dead(held)), [(dead(), 6)]);
         });
     }
 
     #[test]
-    fn a_full_table_buries_its_dead_before_it_refuses() {
+    fn a_full_table_has_room_when_its_dead_are_buried() {
         table(|held, table| {
             let me = Identity::current().expect("proc");
             for _ in 1..SLOTS {
                 table.enter(held, me).expect("room");
             }
             assert_eq!(table.enter(held, dead()), Some(SLOTS - 1));
-            assert_eq!(table.enter(held, dead()), Some(SLOTS - 1));
-            table.slot(SLOTS - 1).take_in_hand(3);
-            assert_eq!(table.enter(held, me), Some(SLOTS - 1), "better than to refuse");
             assert_eq!(table.enter(held, me), None);
+            table.bury(held, &table.dead(held));
+            assert_eq!(table.enter(held, me), Some(SLOTS - 1));
+        });
+    }
+
+    #[test]
+    fn free_slots_count_as_dead() {
+        table(|held, table| {
+            let me = table.enter(held, Identity::current().expect("proc")).expect("room");
+            let other = table.enter(held, dead()).expect("room");
+            let set = table.dead(held);
+            assert!(!set.contains(me) && set.contains(other) && set.contains(other + 1));
         });
     }
 

@@ -222,7 +222,8 @@ fn a_ring_full_of_bytes_lets_a_producer_wait_for_room() {
 
 #[test]
 fn a_record_that_can_never_fit_is_refused() {
-    let ring = Ring::create(&Options { max_bytes: 1, ..Options::default() }).expect("memfd");
+    let ring =
+        Ring::create(&Options { max_bytes: 1, max_block_bytes: 0, ..Options::default() }).expect("memfd");
     let most = ring.longest_record();
     assert_eq!(ring.try_push(&vec![0; most + 1]), Err(PushError::TooLong { most }));
     ring.try_push(&vec![0; most]).expect("room");

@@ -20,19 +20,36 @@ __all__ = [
     "Event",
     "Future",
     "Gathering",
+    "JoinableProcessQueue",
     "LifoQueue",
+    "Memory",
     "PriorityQueue",
+    "ProcessQueue",
     "Queue",
     "Semaphore",
+    "SimpleProcessQueue",
     "Turn",
     "WorkQueue",
     "Worker",
     "__version__",
+    "begin_sem_lock",
     "class_statement",
     "deadlock_mode",
+    "dumps",
+    "end_with",
+    "forget_locks",
     "graft",
+    "lifeline_another",
+    "lifeline_hold",
+    "lifeline_hold_again",
+    "lifeline_lease",
+    "lifeline_let_go",
+    "loads",
     "lock_order",
     "make_locks",
+    "make_sem_lock",
+    "open_sem_lock",
+    "place_of_sem_lock",
     "set_deadlock_mode",
     "set_lock_order",
     "thread_ended",
@@ -44,6 +61,15 @@ __version__: Final[str]
 
 def graft(class_: type, original: type, /) -> None:
     """Gives a class the methods of its engine bases that `original` has too, with the original's docstrings."""
+
+def dumps(object: Any, /) -> bytes:
+    """The bytes of an object, as queues send it. Raises what pickling it raises."""
+
+def loads(message: bytes, /) -> Any:
+    """The object that `dumps` has written.
+
+    Raises `pickle.UnpicklingError` for bytes that are no message, and what its constructors raise.
+    """
 
 def make_locks(metaclass: type[type], lock: Any, rlock: Any) -> tuple[Any, Any]:
     """What stands in for `threading.Lock` and `threading.RLock`, which are given; their types get `metaclass`."""
@@ -382,6 +408,107 @@ class Worker:
     @property
     def orphaned(self) -> bool:
         """Whether this thread was carried into a child process by fork: it works for nobody there."""
+
+@disjoint_base
+class ProcessQueue:
+    """Objects from process to process, first in, first out."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> ProcessQueue: ...
+    def __init__(self, *_args: Any, **_kwargs: Any) -> None: ...
+    def _create(self, maxsize: int) -> None: ...
+    def _attach(self, descriptor: int) -> None: ...
+    def _descriptor(self) -> int: ...
+    def put(self, obj: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Puts an object in; waits for room at most `timeout` if `block`.
+
+        Raises `Full` if there is no room by then, `ValueError` if this process has closed the queue, `ShutDown` after
+        `shutdown()`, and what pickling the object raises.
+        """
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Takes an object out; waits for one at most `timeout` if `block`.
+
+        Raises `Empty` if there is none by then, `ValueError` if this process has closed the queue, `ShutDown` after
+        `shutdown()` when nothing is left.
+        """
+    def qsize(self) -> int:
+        """Objects inside now."""
+    def empty(self) -> bool:
+        """Whether nothing is inside now. Raises `OSError` if this process has used the queue and closed it."""
+    def full(self) -> bool:
+        """Whether there is no room now."""
+    def close(self) -> None:
+        """This process puts nothing in and takes nothing out any more. What is inside stays for the others."""
+    def shutdown(self, immediate: bool = False) -> None:
+        """Lets no more objects in, of any process; `get` takes out what is left, or nothing if `immediate`."""
+    _closed: bool
+    def _give(self, obj: Any) -> None: ...
+    def _take(self) -> Any: ...
+    def _wait_filled(self, timeout: float | None) -> bool: ...
+
+class JoinableProcessQueue(ProcessQueue):
+    """A queue that knows how many of its objects have been dealt with."""
+
+    def task_done(self) -> None:
+        """Says that an object taken out has been dealt with. Raises `ValueError` if said too often."""
+    def join(self) -> None:
+        """Waits until every object put in has been dealt with."""
+
+@disjoint_base
+class SimpleProcessQueue:
+    """Objects from process to process, first in, first out, without bound and without end."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> SimpleProcessQueue: ...
+    def __init__(self, *_args: Any, **_kwargs: Any) -> None: ...
+    def _create(self) -> None: ...
+    def _attach(self, descriptor: int) -> None: ...
+    def _descriptor(self) -> int: ...
+    def put(self, obj: Any) -> None:
+        """Puts an object in. Raises what pickling it raises, `OSError` after `close()`."""
+    def get(self) -> Any:
+        """Takes an object out; waits for one. Raises `OSError` after `close()`."""
+    def empty(self) -> bool:
+        """Whether nothing is inside now. Raises `OSError` after `close()`."""
+    def close(self) -> None:
+        """This process puts nothing in and takes nothing out any more. What is inside stays for the others."""
+    @property
+    def _closed(self) -> bool: ...
+    def _give(self, obj: Any) -> None: ...
+    def _take(self) -> Any: ...
+    def _wait_filled(self, timeout: float | None) -> bool: ...
+
+@final
+class Memory:
+    """The memory of many small objects that processes share."""
+
+    @staticmethod
+    def receive(fd: int, /) -> Memory:
+        """The memory behind a descriptor that another process has sent, which is this object's from now on.
+
+        Raises `OSError` if it is no such memory, or one of another version or pid namespace.
+        """
+    @property
+    def id(self) -> int:
+        """A number that no other memory has while this one is there."""
+    def fileno(self) -> int:
+        """Its descriptor."""
+
+def make_sem_lock(original: type) -> type:
+    """The type of locks and semaphores between processes, in the image of `_multiprocessing.SemLock`."""
+
+def begin_sem_lock(object: Any, kind: int, value: int, maxvalue: int, owned: bool) -> None:
+    """Makes a new object of that type a lock or a semaphore. If `owned`, a lock that knows which process has it.
+
+    Raises `ValueError` for an unknown kind, `OSError` for a value that cannot be counted, or without memory.
+    """
+
+def open_sem_lock(object: Any, memory: Memory, number: int, kind: int, maxvalue: int, owned: bool) -> None:
+    """Makes a new object of that type the one of this number in memory. Raises `OSError` if there is none."""
+
+def place_of_sem_lock(object: Any) -> tuple[Memory, int, int, int, bool]:
+    """What `open_sem_lock` takes for the same object in another process."""
+
+def forget_locks() -> None:
+    """This process has begun as another's child: it holds none of the locks that its parent held."""
 
 def lifeline_lease() -> int:
     """A descriptor for one child, to hold on to: it is told by it when this process ends, however that happens.

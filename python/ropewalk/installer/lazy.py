@@ -60,6 +60,8 @@ class _Finder:
             apply = self._apply
         elif name in guests.MODULES:
             apply = guests.apply
+        elif name in patch.MODULES.values():
+            apply = patch.complete
         else:
             return None
         if name in self._finding:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ["MODULES", "activate", "apply", "deactivate", "is_active"]
+__all__ = ["MODULES", "activate", "apply", "complete", "deactivate", "is_active"]
 
 #: Module of the standard library -> ours, whose ``PATCHES`` says what goes in, there and in its submodules.
 MODULES = {
@@ -21,6 +21,8 @@ MODULES = {
     "concurrent.futures": "ropewalk.concurrent.futures",
     "concurrent.futures.process": "ropewalk.concurrent.futures.process",
     "multiprocessing.pool": "ropewalk.multiprocessing.pool",
+    "multiprocessing.queues": "ropewalk.multiprocessing.queues",
+    "multiprocessing.synchronize": "ropewalk.multiprocessing.synchronize",
     "multiprocessing.popen_fork": "ropewalk.multiprocessing.popen_fork",
     "multiprocessing.popen_spawn_posix": "ropewalk.multiprocessing.popen_spawn_posix",
     "multiprocessing.popen_forkserver": "ropewalk.multiprocessing.popen_forkserver",
@@ -51,6 +53,8 @@ def apply(name: str, module: ModuleType) -> None:
     if not _active or any(module is patched for patched, _, _ in _before):
         return
     __import__(MODULES[name])
+    if not hasattr(sys.modules[MODULES[name]], "PATCHES"):
+        return  # ours is just being imported, and has imported this one first: `complete` follows
     _mend_class_statement()
     for target, attributes in sys.modules[MODULES[name]].PATCHES.items():
         patched = module if target == name else sys.modules[target]
@@ -59,6 +63,13 @@ def apply(name: str, module: ModuleType) -> None:
         from ropewalk.doctor import joins
 
         joins.watch(module)
+
+
+def complete(name: str, module: ModuleType) -> None:
+    """Patches the original of a module of ours that has just been imported."""
+    original = next(theirs for theirs, ours in MODULES.items() if ours == name)
+    if original in sys.modules:
+        apply(original, sys.modules[original])
 
 
 def _mend_class_statement() -> None:

@@ -1,46 +1,47 @@
 """Contexts whose queues, locks and pools are ropewalk's, also without ``install()``.
 
-A context of the original makes its objects by importing the module and calling the class there. One of ours names the
-module of ours instead; how processes are started is the original's.
+A method of the original's contexts imports the module that has the class, relative to its own package. Contexts of ours
+have the same methods over our package. How processes are started is the original's, and which start method is set too:
+there is one for the program, whichever of the two packages has set it.
 """
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing.context as _original
 from typing import Any
+
+from ropewalk.original import rebound
 
 __all__ = ["DEFAULT"]
 
 #: What a context makes -> the module of ours that has it.
-HOMES: dict[str, str] = {}
+HOMES: dict[str, str] = {
+    "JoinableQueue": "ropewalk.multiprocessing.queues",
+    "Queue": "ropewalk.multiprocessing.queues",
+    "SimpleQueue": "ropewalk.multiprocessing.queues",
+    "BoundedSemaphore": "ropewalk.multiprocessing.synchronize",
+    "Pool": "ropewalk.multiprocessing.pool",
+    "Lock": "ropewalk.multiprocessing.synchronize",
+    "RLock": "ropewalk.multiprocessing.synchronize",
+    "Semaphore": "ropewalk.multiprocessing.synchronize",
+}
 
 
 class _Ours:
     """Put before a context of the original."""
 
-    def __getattribute__(self, name: str) -> Any:
-        if name in HOMES:
-            module = importlib.import_module(HOMES[name])
-            return _Maker(getattr(module, name), self)
-        return super().__getattribute__(name)
-
     def get_context(self, method: str | None = None) -> Any:
         """As the original's, with contexts of ours."""
         if method is None:
-            method = super().get_start_method()  # type: ignore[misc]
-        return CONTEXTS[method] if method in CONTEXTS else super().get_context(method)  # type: ignore[misc]
+            return self
+        theirs = super().get_context(method)  # type: ignore[misc]
+        return CONTEXTS.get(method, theirs)
 
 
-class _Maker:
-    """Calls a class of ours with the context it was taken from."""
-
-    def __init__(self, cls: type, context: Any) -> None:
-        self._cls = cls
-        self._context = context
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._cls(*args, ctx=self._context.get_context(), **kwargs)
+for _name, _home in HOMES.items():
+    _package = _home.rpartition(".")[0]
+    _method = rebound(getattr(_original.BaseContext, _name), __package__=_package, __name__=__name__)
+    setattr(_Ours, _name, _method)
 
 
 class ForkContext(_Ours, _original.ForkContext): ...
@@ -52,7 +53,22 @@ class SpawnContext(_Ours, _original.SpawnContext): ...
 class ForkServerContext(_Ours, _original.ForkServerContext): ...
 
 
-class DefaultContext(_Ours, _original.DefaultContext): ...
+class DefaultContext(_Ours, _original.DefaultContext):
+    """Has no start method of its own: asks the original's default context."""
+
+    def __init__(self) -> None: ...
+
+    def get_context(self, method: str | None = None) -> Any:
+        """As the original's, with contexts of ours."""
+        return super().get_context(method or self.get_start_method())
+
+    def set_start_method(self, method: str | None, force: bool = False) -> None:
+        """As the original's, for both packages."""
+        _original._default_context.set_start_method(method, force)
+
+    def get_start_method(self, allow_none: bool = False) -> Any:
+        """As the original's, for both packages."""
+        return _original._default_context.get_start_method(allow_none)
 
 
 CONTEXTS: dict[str, Any] = {
@@ -60,4 +76,4 @@ CONTEXTS: dict[str, Any] = {
     "spawn": SpawnContext(),
     "forkserver": ForkServerContext(),
 }
-DEFAULT = DefaultContext(CONTEXTS[_original._default_context.get_start_method(allow_none=True) or "fork"])
+DEFAULT = DefaultContext()

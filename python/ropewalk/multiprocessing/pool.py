@@ -17,11 +17,13 @@ from multiprocessing import pool as _pool
 from multiprocessing import util
 from typing import Any
 
+from ropewalk import _ropewalk
+from ropewalk.concurrent.futures.future import Future
 from ropewalk.original import OneOfBoth
 from ropewalk.processes import nesting
-from ropewalk.processes.crew import Crew
-from ropewalk.processes.encoding import Failure, decode, encode_task
-from ropewalk.processes.worker import Manner, work
+from ropewalk.processes.crew import Crew, wake
+from ropewalk.processes.encoding import CALL, KEYWORDS, MAP, STARMAP, enlist
+from ropewalk.processes.worker import Failure, Manner, work
 
 __all__ = ["Pool", "ThreadPool"]
 
@@ -59,7 +61,7 @@ class _Employer:
         self.cache = pool._cache
         self.closing = False
         self.why_broken: str | None = None
-        self.crew = Crew(self, pool._processes, daemon=True)
+        self.crew = Crew(self, pool._processes, _raised, daemon=True)
 
     def hire(self) -> Any:
         arguments = (self.crew.link, PoolManner(), self.initializer, self.initargs, self.limit)
@@ -78,22 +80,30 @@ class _Employer:
 
     def settle(self, owner: Any, detail: Any, failed: bool, value: Any, took: float) -> None:
         try:
-            owner._set(detail[0], (not failed, value))
+            if type(owner) is _ropewalk.Harvest:
+                if owner.owner._gathered(owner, detail[0], failed, value):
+                    owner.owner._harvested()
+            elif type(owner) is Future:
+                owner.set_exception(value) if failed else owner.set_result(value)
+            else:
+                owner._set(detail[0], (not failed, value))
         except Exception:
             # A callback of the program's.
             threading.excepthook(_Raised())  # type: ignore[arg-type]
 
-    def raised(self, failure: Failure, detail: Any) -> BaseException:
-        error = decode(failure.pickled)
-        if failure.text:
-            error.__cause__ = _theirs.RemoteTraceback(f'\n"""\n{failure.text}"""')
-        return error  # type: ignore[no-any-return]
+    def harvested(self, harvest: Any) -> None:
+        try:
+            harvest.owner._harvested()
+        except Exception:
+            threading.excepthook(_Raised())  # type: ignore[arg-type]
 
     def call(self, detail: Any) -> Any:
-        _, function, arguments, keywords = detail
+        _, how, function, arguments = detail
+        if how == KEYWORDS:
+            return function, *arguments
         if function in (_theirs.mapstar, _theirs.starmapstar):
-            (function, arguments), keywords = arguments[0], {}
-        return function, arguments, keywords
+            function, arguments = arguments[0]
+        return function, arguments, {}
 
     def is_over(self) -> bool:
         return self.closing and not self.cache
@@ -105,7 +115,7 @@ class _Employer:
         return BrokenProcessPool(why)
 
     def ended(self) -> None:
-        """Nothing is left to do here."""
+        self.initializer, self.initargs = None, ()
 
 
 class _Raised:
@@ -143,26 +153,63 @@ class _Line:
         crew = self._employer.crew
         for tasks, set_length in iter(self._queue.get, None):
             number = 0
-            for owner, *detail in tasks:
+            for owner, place, function, arguments in tasks:
                 if self.over:
                     return
-                _enlist(crew, owner, tuple(detail))
+                _enlist(crew, owner, place, function, arguments)
                 number += 1
-                owner = detail = None
+                owner = function = arguments = None
             set_length(number)
-            crew.wake()
+            wake(crew.engine)
             tasks = set_length = None
 
 
-def _enlist(crew: Crew, owner: Any, detail: tuple[Any, ...]) -> None:
-    """Submits the task ``detail``: index, function, arguments, keywords."""
+def _enlist(crew: Crew, owner: Any, number: int, function: Any, arguments: Any, keywords: Any = None) -> None:
+    """Submits a task. If it can not be sent, that is its result."""
+    how = CALL
+    if keywords:
+        how, arguments = KEYWORDS, (arguments, keywords)
     try:
-        body = encode_task(detail[1:])  # type: ignore[arg-type]
+        enlist(crew.engine, owner, (number, how, function, arguments), how, function, arguments)
     except Exception as error:
-        owner._set(detail[0], (False, error))
-        crew.wake()
-        return
-    crew.engine.enlist(owner, detail, body)
+        if crew.engine.closed:
+            raise ValueError("Pool not running") from None
+        owner._set(number, (False, error))
+        wake(crew.engine)
+
+
+def _raised(failure: Failure) -> BaseException:
+    _, text, pickled = failure
+    error: BaseException = _ropewalk.loads(pickled)
+    if text:
+        error.__cause__ = _theirs.RemoteTraceback(f'\n"""\n{text}"""')
+    return error
+
+
+class MapResult(_theirs.MapResult):  # type: ignore[misc]
+    """The result of a ``map``: its list is filled by the engine, and only what went wrong is told."""
+
+    __module__ = "multiprocessing.pool"
+    __doc__ = None
+
+    def _gathered(self, harvest: Any, number: int, failed: bool, value: Any) -> bool:
+        """One task is done that the engine has left to Python. Whether it was the last."""
+        if not failed:
+            return bool(harvest.store(number, value))
+        if self._success:
+            self._success, self._value = False, value
+        return bool(harvest.skip())
+
+    def _harvested(self) -> None:
+        """All is done."""
+        callback = self._callback if self._success else self._error_callback
+        try:
+            if callback:
+                callback(self._value)
+        finally:
+            self._cache.pop(self._job, None)
+            self._event.set()
+            self._pool = None
 
 
 class Pool(_Original, metaclass=OneOfBoth):
@@ -238,6 +285,13 @@ class Pool(_Original, metaclass=OneOfBoth):
     def _repopulate_pool(self) -> None:
         self._crew.hire(self._processes)
 
+    def apply(self, func: Callable[..., Any], args: Iterable[Any] = (), kwds: Any = {}) -> Any:  # noqa: B006
+        self._check_running()
+        future = Future()
+        how, arguments = (KEYWORDS, (args, kwds)) if kwds else (CALL, args)
+        enlist(self._crew.engine, future, (0, how, func, arguments), how, func, arguments)
+        return future.result()
+
     def apply_async(
         self,
         func: Callable[..., Any],
@@ -248,7 +302,7 @@ class Pool(_Original, metaclass=OneOfBoth):
     ) -> Any:
         self._check_running()
         result = _theirs.ApplyResult(self, callback, error_callback)
-        _enlist(self._crew, result, (0, func, args, kwds))
+        _enlist(self._crew, result, 0, func, args, kwds)
         return result
 
     def _map_async(
@@ -269,19 +323,54 @@ class Pool(_Original, metaclass=OneOfBoth):
                 chunksize += 1
         if len(iterable) == 0:
             chunksize = 0
-        result = _theirs.MapResult(self, chunksize, len(iterable), callback, error_callback=error_callback)
-        for owner, *detail in self._tasks(result, mapper, _Original._get_tasks(func, iterable, chunksize)):  # type: ignore[attr-defined]
-            _enlist(self._crew, owner, tuple(detail))
+        result = MapResult(self, chunksize, len(iterable), callback, error_callback)
+        if chunksize:
+            self._sow(result, func, iterable, mapper is _theirs.starmapstar, chunksize)
         return result
+
+    def _sow(self, result: MapResult, function: Any, iterable: Iterable[Any], star: bool, chunk: int) -> None:
+        """Submits the tasks of a map."""
+        items: list[Any] = []
+        missing: BaseException | None = None
+        try:
+            items.extend(iterable)
+        except Exception as error:
+            missing = error
+        if chunk > 1:
+            how = STARMAP if star else MAP
+            calls = [tuple(items[start : start + chunk]) for start in range(0, len(items), chunk)]
+        else:
+            how = CALL
+            calls = items if star else [(item,) for item in items]
+        result._value = [None] * len(items)
+        engine = self._crew.engine
+        harvest = _ropewalk.Harvest(result._value, chunk, len(calls) + (missing is not None), result)
+        if missing is not None and result._gathered(harvest, 0, True, missing):
+            result._harvested()
+        sown = 0
+        while True:
+            done, error = engine.enlist_each(harvest, how, function, calls[sown:] if sown else calls, sown)
+            if error is None:
+                return
+            sown += done
+            arguments = calls[sown]
+            try:
+                enlist(engine, harvest, (sown, how, function, arguments), how, function, arguments)
+            except Exception as reason:
+                if result._gathered(harvest, sown, True, reason):
+                    result._harvested()
+                    wake(engine)
+                    return
+            sown += 1
 
     def _tasks(self, result: Any, function: Any, iterable: Iterable[Any]) -> Iterator[Any]:
         """One task for each item; one more that raises what the iterable has raised."""
         number = -1
         try:
             for number, item in enumerate(iterable):
-                yield result, number, function, (item,), {}
+                yield result, number, function, (item,)
         except Exception as error:
-            yield result, number + 1, _theirs._helper_reraises_exception, (error,), {}
+            yield result, number + 1, _theirs._helper_reraises_exception, (error,)
 
     def imap(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int = 1) -> Any:
         return self._imap(_theirs.IMapIterator, func, iterable, chunksize)
@@ -306,7 +395,7 @@ class Pool(_Original, metaclass=OneOfBoth):
         if self._state == RUN:
             self._state = CLOSE
             self._employer.closing = True
-            self._crew.wake()
+            wake(self._crew.engine)
 
     def terminate(self) -> None:
         util.debug("terminating pool")
@@ -337,7 +426,9 @@ def _terminate(employer: _Employer, line: _Line) -> None:
     crew = employer.crew
     for owner, detail in crew.terminate():
         # Nobody asked for callbacks of what was thrown away; but whoever waits must not wait for ever.
-        owner._callback = owner._error_callback = None
+        waiting = owner.owner if type(owner) is _ropewalk.Harvest else owner
+        if type(waiting) is not Future:
+            waiting._callback = waiting._error_callback = None
         employer.settle(owner, detail, True, RuntimeError("the pool was terminated"), 0.0)
     here = threading.current_thread()
     for thread in (crew.collector, crew.watcher):
@@ -345,7 +436,7 @@ def _terminate(employer: _Employer, line: _Line) -> None:
             thread.join()
 
 
-for _name in ("__init__", "apply_async", "imap", "imap_unordered", "close", "terminate", "join"):
+for _name in ("__init__", "apply", "apply_async", "imap", "imap_unordered", "close", "terminate", "join"):
     getattr(Pool, _name).__doc__ = getattr(_Original, _name).__doc__
 
 #: What install() puts into the real modules.

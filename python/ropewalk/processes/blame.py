@@ -6,17 +6,20 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
+from ropewalk import _ropewalk
+from ropewalk.processes.encoding import KEYWORDS
+
 __all__ = ["explain", "path_to_blame"]
 
 _DEPTH = 12
 _BREADTH = 200
 
 
-def explain(error: BaseException, task: tuple[Any, ...], *, without_cloudpickle: bool) -> None:
+def explain(error: BaseException, how: int, function: Any, arguments: Any, *, without_cloudpickle: bool) -> None:
     """Adds to the error where in the task its reason is, and what can be done."""
     if not hasattr(error, "add_note"):  # 3.10
         return
-    found = path_to_blame(task)
+    found = path_to_blame(how, function, arguments)
     if found is None:
         return
     path, culprit = found
@@ -33,9 +36,9 @@ def _kind(value: Any) -> str:
     return f"{of} {name!r}" if isinstance(name, str) else of
 
 
-def path_to_blame(task: tuple[Any, ...]) -> tuple[str, Any] | None:
+def path_to_blame(how: int, function: Any, arguments: Any) -> tuple[str, Any] | None:
     """The innermost part that pickle refuses, and how a reader of the call finds it; ``None`` if it takes all parts."""
-    function, arguments, keywords = task
+    arguments, keywords = arguments if how == KEYWORDS else (arguments, {})
     parts: list[tuple[str, Any]] = [("the function", function)]
     parts += [(f"argument {place}", value) for place, value in enumerate(arguments, 1)]
     parts += [(f"argument {name}=", value) for name, value in keywords.items()]
@@ -57,10 +60,8 @@ def _descend(path: str, value: Any) -> tuple[str, Any]:
 
 
 def _goes(value: Any) -> bool:
-    from ropewalk.processes.encoding import encode
-
     try:
-        encode(value)
+        _ropewalk.dumps(value)
     except Exception:
         return False
     return True

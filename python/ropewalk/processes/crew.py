@@ -10,16 +10,22 @@ from __future__ import annotations
 
 import os
 import threading
-import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from ropewalk import _ropewalk
-from ropewalk.processes import died, kinds
-from ropewalk.processes.encoding import Failure, decode, decode_failure
+from ropewalk.concurrent.futures.frames import call_back
+from ropewalk.processes import kinds
 from ropewalk.processes.link import Link
+from ropewalk.processes.memory import deaths_by_memory
 from ropewalk.processes.watcher import Watcher, reap
 
-__all__ = ["Crew", "Employer"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ropewalk.processes.worker import Failure
+
+__all__ = ["Crew", "Employer", "wake"]
 
 #: Workers in a row that die before they are ready, until the crew gives up.
 _STILLBORN = 3
@@ -39,8 +45,8 @@ class Employer(Protocol):
     def settle(self, owner: Any, detail: Any, failed: bool, value: Any, took: float) -> None:
         """A task is done, or has failed for good."""
 
-    def raised(self, failure: Failure, detail: Any) -> BaseException:
-        """The exception that a task raised in its worker. Raises what reading it raises."""
+    def harvested(self, harvest: Any) -> None:
+        """All tasks of a harvest are done."""
 
     def call(self, detail: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
         """What a task calls, for reports."""
@@ -58,8 +64,12 @@ class Employer(Protocol):
 class Crew:
     """Workers, their tasks, and two threads."""
 
-    def __init__(self, employer: Employer, size: int, *, daemon: bool = False) -> None:
-        self.engine = _ropewalk.Crew()
+    def __init__(
+        self, employer: Employer, size: int, raised: Callable[[Failure], BaseException], *, daemon: bool = False
+    ) -> None:
+        """``raised`` makes the exception that a task raised in its worker, or raises what reading it raises."""
+        self._open = partial(_opened, raised)  # kept by the engine, so it must not keep us
+        self.engine = _ropewalk.Crew(self._open)
         self.link = Link(self.engine)
         self.size = size
         self.lock = threading.Lock()  # for hiring
@@ -69,19 +79,20 @@ class Crew:
         self.pid = os.getpid()
         self.terminated = False
         self.is_broken = False
-        self._employer = employer
+        self._employer: Any = employer  # None when all is over: the two hold each other
         self._ready: set[int] = set()
+        self._unfit: set[int] = set()
         self._stillborn = 0
         self._dismissed = False
         self._killed_by_us: dict[int, str] = {}
-        self._out_of_memory = died.deaths_by_memory()
+        self._out_of_memory = deaths_by_memory()
 
     # --- Hiring
 
     def hire(self, count: int = 1) -> None:
         """Starts workers, so many at most, until there are ``size`` of them."""
         with self.lock:
-            if self.terminated:
+            if self.terminated or self._employer is None:
                 return
             hired: list[Any] = []
             try:
@@ -104,10 +115,6 @@ class Crew:
         self.collector.start()
         self.watcher.start()
 
-    def wake(self) -> None:
-        """The collector looks whether it is over."""
-        self.engine.notify(kinds.READY, b"\0" * 8)
-
     # --- Collecting
 
     def _collect(self) -> None:
@@ -127,26 +134,15 @@ class Crew:
             self.give_up(f"the thread that collects results failed: {type(error).__name__}: {error}", error)
         finally:
             self.watcher.stop()
-            self._employer.ended()
+            employer, self._employer = self._employer, None
+            employer.ended()
 
-    def _answered(self, owner: Any, detail: Any, kind: int, took: float, body: bytes) -> None:
-        failed = kind & kinds.FAILED
-        value: Any
-        if failed:
-            value = self._failure(body, detail)
-        else:
-            try:
-                value = decode(body)
-            except BaseException as error:
-                failed, value = True, _unread("the result", error)
-        self._employer.settle(owner, detail, bool(failed), value, took)
-
-    def _failure(self, body: bytes, detail: Any) -> BaseException:
-        failure = decode_failure(body)
+    def _answered(self, owner: Any, detail: Any, kind: int, took: float, parcel: Any) -> None:
         try:
-            return self._employer.raised(failure, detail)
+            value, failed = self._open(kind, parcel, detail), False
         except BaseException as error:
-            return _unread(f"the exception {failure.name} that the task raised", error, failure.text)
+            value, failed = error.with_traceback(None), True
+        self._employer.settle(owner, detail, failed, value, took)
 
     def _noticed(self, kind: int, owner: Any, detail: Any, body: Any) -> None:
         if kind == kinds.READY:
@@ -155,15 +151,23 @@ class Crew:
         elif kind == kinds.GONE:
             self._gone(int.from_bytes(body, "little"))
         elif kind == kinds.UNFIT:
-            self.give_up("the initializer of a worker process failed; its log says how")
+            self._unfit.add(int.from_bytes(body, "little"))
+        elif kind == kinds.INTERRUPTED:
+            self.give_up("the program was interrupted")
         elif kind == kinds.REFUSED:
             self._employer.settle(owner, detail, True, ValueError(body), 0.0)
+        elif kind == kinds.CALLBACKS:
+            call_back(owner, detail)
+        elif kind == kinds.HARVESTED:
+            self._employer.harvested(owner)
         elif kind == kinds.CANCELLED:
             _tell_waiters(owner)
 
     # --- Deaths
 
     def _gone(self, pid: int) -> None:
+        from ropewalk.processes import died
+
         with self.lock:
             process = self.members.pop(pid, None)
             self.engine.set_workers(len(self.members))
@@ -172,6 +176,9 @@ class Crew:
         exitcode = reap(process)
         self._employer.fire(process)
         if self.terminated:
+            return
+        if pid in self._unfit:
+            self.give_up("the initializer of a worker process failed; its log says how")
             return
         lost = self.engine.fell(pid)
         if lost is not None:
@@ -193,7 +200,9 @@ class Crew:
                     self.give_up(f"no worker process can be started: {error}", error)
 
     def _report(self, process: Any, exitcode: int | None, owner: Any, detail: Any, took: float) -> None:
-        by_memory = died.deaths_by_memory()
+        from ropewalk.processes import died
+
+        by_memory = deaths_by_memory()
         out_of_memory = exitcode == -9 and by_memory > self._out_of_memory
         self._out_of_memory = by_memory
         function, arguments = died.shown(*self._employer.call(detail))
@@ -219,11 +228,10 @@ class Crew:
     def _is_over(self) -> bool:
         if self.terminated:
             return not self.members
-        if self.engine.unfinished or not self._employer.is_over():
-            return False
         if not self._dismissed:
+            if not self._employer.is_over() or not self.engine.dismiss_if_idle():
+                return False
             self._dismissed = True
-            self.engine.dismiss()
         return not self.members
 
     def give_up(self, why: str, cause: BaseException | None = None) -> None:
@@ -243,11 +251,33 @@ class Crew:
         unfinished = self.engine.give_up()
         for process in members:
             process.terminate()
-        self.wake()
+        wake(self.engine)
         return unfinished
 
 
-def _unread(what: str, error: BaseException, text: str = "") -> died.TransferError:
+def wake(engine: _ropewalk.Crew) -> None:
+    """The collector of this crew looks whether it is over."""
+    engine.notify(kinds.READY, b"\0" * 8)
+
+
+def _opened(raised: Callable[[Failure], BaseException], kind: int, parcel: Any, detail: Any) -> Any:
+    """What a task returned; raises what it raised."""
+    if kind & kinds.FAILED:
+        failure: Failure = parcel.open()
+        try:
+            error = raised(failure)
+        except BaseException as unreadable:
+            raise _unread(f"the exception {failure[0]} that the task raised", unreadable, failure[1]) from None
+        raise error
+    try:
+        return parcel.open()
+    except BaseException as error:
+        raise _unread("the result", error) from error
+
+
+def _unread(what: str, error: BaseException, text: str = "") -> BaseException:
+    from ropewalk.processes import died
+
     unread = died.TransferError(f"{what} could not be read: {type(error).__name__}: {error}")
     if text:
         from concurrent.futures.process import _RemoteTraceback

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CANCELLED", "FAILED", "GONE", "LAST", "READY", "REFUSED", "UNFIT"]
+__all__ = ["CALLBACKS", "CANCELLED", "FAILED", "GONE", "HARVESTED", "INTERRUPTED", "LAST", "READY", "REFUSED", "UNFIT"]
 
 # Answers of workers: bits.
 FAILED = 1  #: the body is an exception, not a result
@@ -12,7 +12,10 @@ LAST = 2  #: the worker goes home after this one
 READY = 16  #: a worker (its pid) is initialized and waits for tasks
 UNFIT = 17  #: the initializer of a worker (its pid) failed
 GONE = 18  #: a process (its pid) has ended; from the watcher
+INTERRUPTED = 19  #: the program is over by Ctrl-C
 
 # From the engine.
+HARVESTED = 251  #: all results of a harvest are there
+CALLBACKS = 252  #: a future is done, and its callbacks are to be called
 REFUSED = 254  #: a task that the shared queue can never take
 CANCELLED = 255  #: a future was found cancelled when its turn came, and its waiters are to be told

@@ -1,7 +1,8 @@
 """A worker ends with the process that has the work, also if that is killed.
 
-``multiprocessing`` gives each process a pipe whose other end its parent holds. The kernel sends a signal to the worker
-when that end is closed, which happens whatever ends the parent. The signal is ``SIGKILL``: a worker in the midst of a
+A child that was started with ropewalk installed is told by ``ropewalk.multiprocessing.process``. Otherwise the same is
+done with what the original gives it: ``multiprocessing`` gives each process a pipe whose other end its parent
+holds. The kernel sends a signal to the worker when that end is closed, which happens whatever ends the parent. The signal is ``SIGKILL``: a worker in the midst of a
 task, or deep in a library that never comes back to Python, goes too, and there is nobody left for whom it could clean up.
 No thread waits for it: a worker stays a process of one thread, which may fork.
 """
@@ -13,6 +14,7 @@ import multiprocessing
 import os
 import select
 import signal
+import sys
 
 __all__ = ["tie"]
 
@@ -24,6 +26,9 @@ def tie() -> bool:
     parent = multiprocessing.parent_process()
     if parent is None:
         return False
+    ours = sys.modules.get("ropewalk.multiprocessing.process")
+    if ours is not None and ours._held is not None:
+        return bool(ours.watch_parent())
     try:
         pipe = parent.sentinel
         fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import sys
+import pickle
 from collections.abc import Callable
 from traceback import format_exception
 from typing import Any
 
+from ropewalk import _ropewalk
 from ropewalk.processes import kinds, leash, nesting
-from ropewalk.processes.encoding import decode, encode, encode_failure
+from ropewalk.processes.encoding import CALL, KEYWORDS, MAP, WHOLE
 from ropewalk.processes.link import Link
 
-__all__ = ["Manner", "work"]
+__all__ = ["Failure", "Manner", "work"]
+
+#: An exception on its way: its class, its traceback, itself encoded. That may turn out not to be readable; the text is.
+Failure = tuple[str, str, bytes]
 
 #: A worker whose leash does not hold looks itself, this often in seconds, whether its parent is there.
 _LOOK = 0.5
@@ -53,71 +58,99 @@ def work(
         try:
             initializer(*initargs)
         except BaseException:
-            worker.notify(kinds.UNFIT, me)
+            worker.notify(kinds.UNFIT, me)  # minded when this process has ended: it may have more to say
             manner.unfit()
             return
     worker.notify(kinds.READY, me)
-    parent = os.getppid()
+    look = None if tied else _LOOK
+    interrupt: KeyboardInterrupt | None = None
     while True:
+        # Ctrl-C is for the parent too, which decides. Here it ends the task in hand, and nothing is said.
         try:
-            body = worker.take(None if tied else _LOOK)
+            if interrupt is not None:
+                if worker.busy:
+                    failure = _failure(interrupt, manner, True)
+                    _send(worker, _last(worker, limit) | kinds.FAILED, failure)
+                interrupt = None
+            _serve(worker, manner, limit, look)
+            return
+        except KeyboardInterrupt as it:
+            interrupt = it
+
+
+def _last(worker: Any, limit: int | None) -> int:
+    return kinds.LAST if limit is not None and worker.taken >= limit else 0
+
+
+def _serve(worker: Any, manner: Manner, limit: int | None, look: float | None) -> None:
+    parent = os.getppid()
+    while limit is None or worker.taken < limit:
+        try:
+            taken = worker.take(look)
         except EOFError:
             return
-        except KeyboardInterrupt:
-            continue  # the parent has it too, and decides
-        if body is None:
-            if os.getppid() != parent:
-                return
-            continue
-        if limit is not None:
-            limit -= 1
-        kind, answer = _do(body, manner)
-        if limit == 0:
-            kind |= kinds.LAST
-        while worker.busy:
-            try:
-                worker.answer(kind, answer)
-            except KeyboardInterrupt:
-                continue
-        body = answer = None  # type: ignore[assignment]  # nothing of a task is kept while waiting for the next
-        if limit == 0:
+        if taken:
+            _do(worker, manner, _last(worker, limit))
+        elif os.getppid() != parent:
             return
 
 
-def _do(body: bytes, manner: Manner) -> tuple[int, bytes]:
-    try:
-        function, arguments, keywords = decode(body)
-    except Exception as error:
-        return kinds.FAILED, _unreadable(error)
+def _do(worker: Any, manner: Manner, last: int) -> None:
+    """Does the task in hand and answers it. Keeps nothing of it."""
     caught = manner.caught
     try:
-        result = function(*arguments, **keywords)
-    except caught as error:
-        return kinds.FAILED, _failure(error, manner, manner.is_remote(function))
+        how, function, arguments = worker.call()
+        if how == WHOLE:
+            how, function, arguments = pickle.loads(arguments)
+    except Exception as error:
+        _send(worker, last | kinds.FAILED, _unreadable(error))
+        return
     try:
-        return 0, encode(result)
+        if how == CALL:
+            result = function(*arguments)
+        elif how == KEYWORDS:
+            result = function(*arguments[0], **arguments[1])
+        elif how == MAP:
+            result = list(map(function, arguments))
+        else:
+            result = list(itertools.starmap(function, arguments))
     except caught as error:
-        return kinds.FAILED, _failure(manner.unsendable(error, result), manner, False)
+        _send(worker, last | kinds.FAILED, _failure(error, manner, manner.is_remote(function)))
+        return
+    try:
+        worker.answer(last, result)
+    except caught as error:
+        if not worker.busy:
+            raise
+        _send(worker, last | kinds.FAILED, _failure(manner.unsendable(error, result), manner, False))
 
 
-def _failure(error: BaseException, manner: Manner, remote: bool) -> bytes:
+def _send(worker: Any, kind: int, value: Any) -> None:
+    while worker.busy:
+        try:
+            worker.answer(kind, value)
+        except KeyboardInterrupt:
+            continue  # once an answer is made it is sent
+
+
+def _failure(error: BaseException, manner: Manner, remote: bool) -> Failure:
     text = "".join(format_exception(type(error), error, error.__traceback__)) if remote else ""
     cls = type(error)
     name = f"{cls.__module__}.{cls.__qualname__}"
     error.__traceback__ = None  # its frames hold everything in the task's scope
     try:
-        pickled = encode(error)
+        pickled = _ropewalk.dumps(error)
     except manner.caught as reason:
         other = manner.unsendable(reason, error)
         if other is reason:
             text = "".join(format_exception(type(reason), reason, reason.__traceback__))
         reason.__traceback__ = None
         name = f"{type(other).__module__}.{type(other).__qualname__}"
-        pickled = encode(other)
-    return encode_failure(name, text, pickled)
+        pickled = _ropewalk.dumps(other)
+    return name, text, pickled
 
 
-def _unreadable(error: BaseException) -> bytes:
+def _unreadable(error: BaseException) -> Failure:
     """The answer to a task that can not be read in this process."""
     from ropewalk.processes.died import TransferError
 
@@ -128,5 +161,4 @@ def _unreadable(error: BaseException) -> bytes:
             "; functions of the main program must be defined there before the pool is made, and are not found at all "
             "in a worker that was started from an interactive session"
         )
-    sys.stderr.flush()
-    return encode_failure("TransferError", text, encode(TransferError(what)))
+    return "TransferError", text, _ropewalk.dumps(TransferError(what))

@@ -2,7 +2,7 @@
 
 use super::birth;
 use super::detour::PyDetour;
-use super::parts::{FutureSlot, Outcome, Task};
+use super::parts::{Call, FutureSlot, Outcome, Task};
 use crate::arguments::{Timeout, Truth, remaining};
 use crate::detach::Attached;
 use crate::once::intern;
@@ -11,17 +11,38 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 use pyo3::{IntoPyObjectExt, PyTraverseError, PyVisit};
+use ropewalk::Deadline;
 use ropewalk::future::{Slot, Start, State, Waited};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 #[pyclass(name = "Future", module = "ropewalk._ropewalk", subclass, frozen)]
 pub(crate) struct PyFuture {
     pub(crate) slot: FutureSlot,
     /// The process that has the worker, for a future of a pool.
     home: AtomicU32,
+    /// Where its outcome comes from, for a future of a crew of processes.
+    reader: OnceLock<Weak<dyn Reader>>,
     /// Waiters and callbacks are the original's; state and outcome stay here.
     retired: AtomicBool,
+}
+
+/// Where outcomes come from, if the thread that waits for one may read it there itself.
+pub(crate) trait Reader: Send + Sync {
+    /// Reads what comes, if that is allowed now.
+    ///
+    /// # Errors
+    /// What a signal's handler raises.
+    fn visit(&self, future: &Bound<'_, PyFuture>, deadline: Deadline) -> PyResult<Visit>;
+}
+
+/// What came of that.
+pub(crate) enum Visit {
+    /// Wait as always: it may be finished by now.
+    Elsewhere,
+    TimedOut,
+    /// This call, in a Python frame, gives its outcome.
+    Call(Call),
 }
 
 /// `home` of a future that belongs to no pool.
@@ -39,6 +60,12 @@ impl PyFuture {
     pub(crate) fn assign(&self, task: Task) {
         self.home.store(ropewalk_os::fork::epoch(), Ordering::Relaxed);
         drop(self.slot.set_work(task));
+    }
+
+    /// Says where the outcome of a new future will come from.
+    pub(crate) fn read_from(&self, reader: Weak<dyn Reader>) {
+        self.home.store(ropewalk_os::fork::epoch(), Ordering::Relaxed);
+        drop(self.reader.set(reader));
     }
 
     /// # Errors
@@ -79,7 +106,12 @@ impl PyFuture {
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<PyFuture> {
         let retired = !birth::is_ours(class) && original::from_birth(class)?;
-        Ok(PyFuture { slot: Slot::new(), home: AtomicU32::new(NOWHERE), retired: AtomicBool::new(retired) })
+        Ok(PyFuture {
+            slot: Slot::new(),
+            home: AtomicU32::new(NOWHERE),
+            reader: OnceLock::new(),
+            retired: AtomicBool::new(retired),
+        })
     }
 
     fn __init__(&self) {}
@@ -122,6 +154,16 @@ impl PyFuture {
             }
             this.check_home()?;
             let deadline = timeout.deadline()?;
+            if let Some(reader) = this.reader.get().and_then(Weak::upgrade)
+                && !deadline.is_now()
+                && !this.is_retired()
+            {
+                match reader.visit(slf, deadline)? {
+                    Visit::Elsewhere => {}
+                    Visit::TimedOut => return Err(error::future_timeout(py)),
+                    Visit::Call(call) => return PyDetour::help(py, call)?.into_bound_py_any(py),
+                }
+            }
             let waited = if this.is_retired() {
                 Waited::Dismissed
             } else {

@@ -20,7 +20,8 @@ mod parts;
 mod work_queue;
 mod worker;
 
-pub(crate) use future::PyFuture;
+pub(crate) use future::{PyFuture, Reader, Visit};
+pub(crate) use parts::Outcome;
 
 use pyo3::prelude::*;
 

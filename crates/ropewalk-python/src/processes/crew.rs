@@ -1,22 +1,35 @@
 //! The end of the process that has the work.
 
+use super::call::Names;
 use super::error;
+use super::harvest::PyHarvest;
+use super::parcel::PyParcel;
 use crate::arguments::Timeout;
+use crate::codec;
 use crate::detach::Attached;
-use crate::futures::PyFuture;
-use pyo3::exceptions::PyOSError;
+use crate::futures::{Outcome, PyFuture, Reader, Visit};
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
+use pyo3::types::{PyBytes, PyList, PyTuple};
 use ropewalk::Deadline;
 use ropewalk::future::Start;
 use ropewalk::process::{Arrival, Crew, Handed, PopError, Refused};
 use std::os::fd::{AsFd, AsRawFd};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 
 /// Whose task it is, and what Python wants to remember of it.
 struct Ticket {
     owner: Py<PyAny>,
     detail: Py<PyAny>,
+}
+
+impl Ticket {
+    /// The number that a task of a harvest has for its detail, or first in it.
+    fn number(&self, py: Python<'_>) -> PyResult<usize> {
+        self.detail.bind(py).cast::<PyTuple>()?.get_item(0)?.extract()
+    }
 }
 
 /// Kinds of arrivals that this side makes itself; answers and notices of workers have smaller ones.
@@ -25,21 +38,36 @@ mod kind {
     pub(super) const CANCELLED: u8 = 255;
     /// Its record is one that the queue can never take.
     pub(super) const REFUSED: u8 = 254;
+    /// A future is done; its callbacks are to be called.
+    pub(super) const CALLBACKS: u8 = 252;
+    /// All results of a harvest are there.
+    pub(super) const HARVESTED: u8 = 251;
     /// Nothing but a reason to look.
     pub(super) const LOOK: u8 = 253;
 }
 
 #[pyclass(name = "Crew", module = "ropewalk._ropewalk", frozen, weakref)]
-pub(crate) struct PyCrew {
+pub(crate) struct PyCrew(Arc<Shared>);
+
+/// What a crew shares with the futures of its tasks.
+struct Shared {
     crew: Crew<Ticket>,
-    /// What did not go to the workers and must be told in a Python frame.
+    /// What did not go to the workers, and what else must be told in a Python frame.
     aside: Mutex<Vec<(Ticket, u8, String)>>,
+    names: Names,
+    /// Tasks that were done and that nobody has counted.
+    done: AtomicI64,
+    /// Makes the outcome of a task from its kind, parcel and detail, or raises.
+    open: Py<PyAny>,
 }
 
-/// Number, owner, detail, kind, seconds in hand, body.
-type Told<'py> = (u64, Py<PyAny>, Py<PyAny>, u8, f64, Bound<'py, PyBytes>);
+/// A bit of the kind of an answer: it is an exception.
+const FAILED: u8 = 1;
 
-impl PyCrew {
+/// Number, owner, detail, kind, seconds in hand, body.
+type Told<'py> = (u64, Py<PyAny>, Py<PyAny>, u8, f64, Bound<'py, PyAny>);
+
+impl Shared {
     /// Hands out what may go. What can not is told among the arrivals.
     fn post(&self, py: Python<'_>) -> PyResult<()> {
         let mut look = false;
@@ -82,65 +110,152 @@ impl PyCrew {
         std::mem::take(&mut self.aside.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    fn tell<'py>(py: Python<'py>, arrival: Arrival<Ticket>) -> Told<'py> {
-        match arrival {
-            Arrival::Answer { id, ticket: Ticket { owner, detail }, kind, took, body } => {
-                (id, owner, detail, kind, took.as_secs_f64(), PyBytes::new(py, &body))
-            }
-            Arrival::Notice { kind, body } => (0, py.None(), py.None(), kind, 0.0, PyBytes::new(py, &body)),
+    /// Gives a future its result: callbacks to be called, if there are any. One that somebody has cancelled or finished
+    /// himself stays as it is.
+    fn finish<'py>(future: &Bound<'py, PyFuture>, value: Py<PyAny>) -> PyResult<Option<Bound<'py, PyList>>> {
+        let Ok(aftermath) = future.get().slot.finish(Outcome::new(value, false), false) else {
+            return Ok(None);
+        };
+        aftermath.wakes.wake();
+        drop(aftermath.leftover);
+        if aftermath.callbacks.is_empty() {
+            return Ok(None);
         }
+        PyList::new(future.py(), aftermath.callbacks).map(Some)
     }
 
-    fn owners(tickets: Vec<Ticket>) -> Vec<(Py<PyAny>, Py<PyAny>)> {
-        tickets.into_iter().map(|ticket| (ticket.owner, ticket.detail)).collect()
+    /// What Python must do about an arrival; `None` if that was done here.
+    fn tell<'py>(&self, py: Python<'py>, arrival: Arrival<Ticket>) -> PyResult<Option<Told<'py>>> {
+        let (id, ticket, kind, took, body, loans) = match arrival {
+            Arrival::Answer { id, ticket, kind, took, body, loans } => (id, ticket, kind, took, body, loans),
+            Arrival::Notice { kind, body } => {
+                let body = PyBytes::new(py, &body).into_any();
+                return Ok(Some((0, py.None(), py.None(), kind, 0.0, body)));
+            }
+        };
+        self.done.fetch_add(1, Ordering::Relaxed);
+        if kind & FAILED == 0 && codec::is_compact(&body) && loans.is_empty() {
+            if let Ok(future) = ticket.owner.cast_bound::<PyFuture>(py)
+                && !future.get().is_retired()
+            {
+                let value = codec::decode_bytes(py, &body)?.unbind();
+                return Ok(Shared::finish(future, value)?.map(|callbacks| {
+                    let callbacks = callbacks.into_any().unbind();
+                    (0, ticket.owner, callbacks, kind::CALLBACKS, 0.0, py.None().into_bound(py))
+                }));
+            }
+            if let Ok(harvest) = ticket.owner.cast_bound::<PyHarvest>(py)
+                && let Ok(number) = ticket.number(py)
+            {
+                let value = codec::decode_bytes(py, &body)?;
+                let last = harvest.get().put(py, number, &value)?;
+                return Ok(last
+                    .then(|| (0, ticket.owner, py.None(), kind::HARVESTED, 0.0, py.None().into_bound(py))));
+            }
+        }
+        let Ticket { owner, detail } = ticket;
+        let parcel = Bound::new(py, PyParcel::new(body, loans))?.into_any();
+        Ok(Some((id, owner, detail, kind, took.as_secs_f64(), parcel)))
     }
 }
 
 #[pymethods]
 impl PyCrew {
+    /// `open` makes the outcome of a task from its kind, parcel and detail, or raises.
     #[new]
-    fn new() -> PyResult<PyCrew> {
+    fn new(open: Py<PyAny>) -> PyResult<PyCrew> {
         let crew = Crew::new().map_err(|it| PyOSError::new_err(it.to_string()))?;
-        Ok(PyCrew { crew, aside: Mutex::new(Vec::new()) })
+        Ok(PyCrew(Arc::new(Shared {
+            crew,
+            aside: Mutex::default(),
+            names: Names::default(),
+            done: AtomicI64::new(0),
+            open,
+        })))
     }
 
     /// Descriptors of the queue of tasks and that of answers, which live as long as this object.
     #[getter]
     fn descriptors(&self) -> (i32, i32) {
-        (self.crew.tasks().as_fd().as_raw_fd(), self.crew.answers().as_fd().as_raw_fd())
+        (self.0.crew.tasks().as_fd().as_raw_fd(), self.0.crew.answers().as_fd().as_raw_fd())
     }
 
     /// How many workers there are: it decides how many tasks are handed out ahead.
     fn set_workers(&self, py: Python<'_>, workers: usize) -> PyResult<()> {
-        self.crew.set_workers(workers);
-        self.post(py)
+        self.0.crew.set_workers(workers);
+        self.0.post(py)
     }
 
-    /// Puts a task in line and hands out what may go; the task's number.
-    #[pyo3(signature = (owner, detail, body, priority = 0))]
+    /// Puts a call in line and hands out what may go; the task's number. Raises what encoding the call raises.
+    #[pyo3(signature = (owner, detail, how, function, arguments, priority = 0))]
+    #[allow(clippy::too_many_arguments, reason = "a call has parts")]
     fn enlist(
         &self,
         py: Python<'_>,
         owner: Py<PyAny>,
         detail: Py<PyAny>,
-        body: &[u8],
+        how: u8,
+        function: &Bound<'_, PyAny>,
+        arguments: &Bound<'_, PyAny>,
         priority: i64,
     ) -> PyResult<u64> {
-        let id = self.crew.enlist(Ticket { owner, detail }, priority, body);
-        self.post(py)?;
+        let mut body = Vec::new();
+        self.0.names.write(&mut body, how, function, arguments)?;
+        if let Ok(future) = owner.cast_bound::<PyFuture>(py) {
+            let reader: Weak<dyn Reader> = Arc::downgrade(&self.0) as Weak<dyn Reader>;
+            future.get().read_from(reader);
+        }
+        let id = self.0.crew.enlist(Ticket { owner, detail }, priority, &body).map_err(|_| closed())?;
+        self.0.post(py)?;
         Ok(id)
     }
 
-    /// What came back, `most` at a time: waits for the first of them, at most `timeout` seconds.
+    /// Puts a call for each of the lists of arguments in line, numbered from `number` on. How many went; and what encoding
+    /// the next one raised, if it did.
+    fn enlist_each(
+        &self,
+        py: Python<'_>,
+        owner: &Bound<'_, PyAny>,
+        how: u8,
+        function: &Bound<'_, PyAny>,
+        calls: &Bound<'_, PyList>,
+        number: usize,
+    ) -> PyResult<(usize, Option<PyErr>)> {
+        let mut body = Vec::new();
+        for (place, arguments) in calls.iter().enumerate() {
+            body.clear();
+            if let Err(error) = self.0.names.write(&mut body, how, function, &arguments) {
+                return Ok((place, Some(error)));
+            }
+            let detail = (number + place, how, function, arguments).into_py_any(py)?;
+            let ticket = Ticket { owner: owner.clone().unbind(), detail };
+            self.0.crew.enlist(ticket, 0, &body).map_err(|_| closed())?;
+            self.0.post(py)?;
+        }
+        Ok((calls.len(), None))
+    }
+
+    /// Takes one off the count of tasks that were done; whether there was one.
+    fn count_off(&self) -> bool {
+        let counted =
+            self.0.done.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| (it > 0).then_some(it - 1));
+        counted.is_ok()
+    }
+
+    /// What came back and is to be dealt with, of `most` arrivals; waits for the first, at most `timeout` seconds.
     #[pyo3(signature = (timeout = Timeout::NEVER, most = 64), text_signature = "($self, timeout=None, most=64)")]
     fn arrivals<'py>(&self, py: Python<'py>, timeout: Timeout, most: usize) -> PyResult<Bound<'py, PyList>> {
         let told = PyList::empty(py);
         let mut deadline = timeout.deadline()?;
         let mut arrived = 0;
         while arrived < most {
-            match self.crew.next(&mut Attached(py), deadline) {
+            match self.0.crew.next(&mut Attached(py), deadline) {
                 Ok(Arrival::Notice { kind: kind::LOOK, .. }) => {}
-                Ok(arrival) => told.append(PyCrew::tell(py, arrival))?,
+                Ok(arrival) => {
+                    if let Some(it) = self.0.tell(py, arrival)? {
+                        told.append(it)?;
+                    }
+                }
                 Err(PopError::Empty | PopError::ShutDown) => break,
                 // What has arrived already is not lost for a signal: its handler's exception comes with the next wait.
                 Err(PopError::Interrupted(error)) => return Err(error),
@@ -149,8 +264,9 @@ impl PyCrew {
             arrived += 1;
             deadline = Deadline::NOW;
         }
-        self.post(py)?;
-        for (Ticket { owner, detail }, kind, text) in self.take_aside() {
+        self.0.post(py)?;
+        self.0.crew.settled().map_err(error::push)?;
+        for (Ticket { owner, detail }, kind, text) in self.0.take_aside() {
             told.append((0, owner, detail, kind, 0.0, text))?;
         }
         Ok(told)
@@ -158,45 +274,83 @@ impl PyCrew {
 
     /// Puts a notice behind all answers that came so far.
     fn notify(&self, kind: u8, body: &[u8]) -> PyResult<()> {
-        self.crew.notify(kind, body).map_err(error::push)
+        self.0.crew.notify(kind, body).map_err(error::push)
     }
 
     /// Takes a task back that no worker was handed: its owner and detail, or `None`.
     fn withdraw(&self, id: u64) -> Option<(Py<PyAny>, Py<PyAny>)> {
-        self.crew.withdraw(id).map(|ticket| (ticket.owner, ticket.detail))
+        self.0.crew.withdraw(id).map(|ticket| (ticket.owner, ticket.detail))
     }
 
     /// Takes all tasks back that no worker was handed.
     fn withdraw_all(&self) -> Vec<(Py<PyAny>, Py<PyAny>)> {
-        PyCrew::owners(self.crew.withdraw_all())
+        owners(self.0.crew.withdraw_all())
     }
 
     /// Takes every task back; what workers still answer is dropped.
     fn give_up(&self) -> Vec<(Py<PyAny>, Py<PyAny>)> {
-        PyCrew::owners(self.crew.give_up())
+        owners(self.0.crew.give_up())
     }
 
     /// Takes the task back that this process had in hand when it died: owner, detail, and the seconds since it was handed
     /// out; `None` if it had none.
     fn fell(&self, pid: u32) -> PyResult<Option<(Py<PyAny>, Py<PyAny>, f64)>> {
-        let fallen = self.crew.fell(pid).map_err(error::fault)?;
+        let fallen = self.0.crew.fell(pid).map_err(error::fault)?;
         Ok(fallen.map(|(ticket, since)| (ticket.owner, ticket.detail, since.as_secs_f64())))
     }
 
     /// Tasks that have not come back.
     #[getter]
     fn unfinished(&self) -> usize {
-        self.crew.unfinished()
+        self.0.crew.unfinished()
+    }
+
+    /// Whether no task is taken any more.
+    #[getter]
+    fn closed(&self) -> bool {
+        self.0.crew.is_closed()
     }
 
     /// Tasks that no worker was handed.
     #[getter]
     fn in_line(&self) -> usize {
-        self.crew.in_line()
+        self.0.crew.in_line()
     }
 
-    /// Workers that find no more task go home.
-    fn dismiss(&self) -> PyResult<()> {
-        self.crew.dismiss().map_err(error::fault)
+    /// If no task is left, none will be taken any more, and workers that look for one go home. Whether it is so.
+    fn dismiss_if_idle(&self) -> PyResult<bool> {
+        self.0.crew.dismiss_if_idle().map_err(error::fault)
+    }
+}
+
+fn owners(tickets: Vec<Ticket>) -> Vec<(Py<PyAny>, Py<PyAny>)> {
+    tickets.into_iter().map(|ticket| (ticket.owner, ticket.detail)).collect()
+}
+
+fn closed() -> PyErr {
+    PyRuntimeError::new_err("cannot schedule new futures after shutdown")
+}
+
+impl Reader for Shared {
+    fn visit(&self, future: &Bound<'_, PyFuture>, deadline: Deadline) -> PyResult<Visit> {
+        let py = future.py();
+        let mine = |ticket: &Ticket| ticket.owner.as_ptr() == future.as_ptr();
+        match self.crew.visit(mine, &mut Attached(py), deadline) {
+            Ok(Some(arrival)) => match self.tell(py, arrival)? {
+                None => Ok(Visit::Elsewhere),
+                Some((0, owner, detail, kind, _, _)) => {
+                    self.set_aside(Ticket { owner, detail }, kind, String::new());
+                    self.crew.notify(kind::LOOK, b"").map_err(error::push)?;
+                    Ok(Visit::Elsewhere)
+                }
+                Some((_, _, detail, kind, _, parcel)) => {
+                    let arguments = (kind, parcel, detail).into_pyobject(py)?.unbind();
+                    Ok(Visit::Call((self.open.clone_ref(py), arguments, None)))
+                }
+            },
+            Ok(None) | Err(PopError::ShutDown | PopError::Fault(_)) => Ok(Visit::Elsewhere),
+            Err(PopError::Empty) => Ok(Visit::TimedOut),
+            Err(PopError::Interrupted(error)) => Err(error),
+        }
     }
 }

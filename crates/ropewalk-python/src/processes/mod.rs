@@ -4,15 +4,23 @@
 //! |---|---|
 //! | `crew` | the end of the process that has the work |
 //! | `worker` | the end of a worker process |
+//! | `call` | a call on its way to a worker |
+//! | `parcel` | an object that has come and has not been made yet |
+//! | `harvest` | the results of one `map`, each put in its place |
 //! | `error` | why a queue between processes refuses, as Python exceptions |
 
+mod call;
 mod crew;
 mod error;
+mod harvest;
+mod parcel;
 mod worker;
 
 use pyo3::prelude::*;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<crew::PyCrew>()?;
+    module.add_class::<harvest::PyHarvest>()?;
+    module.add_class::<parcel::PyParcel>()?;
     module.add_class::<worker::PyCrewWorker>()
 }

@@ -1,11 +1,12 @@
 //! The end of a worker process. Its loop is Python: it takes, runs, and answers.
 
+use super::call::{Found, Read};
 use super::error;
 use crate::arguments::Timeout;
+use crate::codec::{self, LARGE, Message, Part};
 use crate::detach::Attached;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
 use ropewalk::Deadline;
 use ropewalk::process::{Task, Worker};
 use std::path::PathBuf;
@@ -14,6 +15,10 @@ use std::path::PathBuf;
 pub(crate) struct PyCrewWorker {
     worker: Worker,
     task: Option<Task>,
+    found: Found,
+    /// Tasks taken so far.
+    #[pyo3(get)]
+    taken: u64,
 }
 
 #[pymethods]
@@ -23,29 +28,45 @@ impl PyCrewWorker {
     fn new(tasks: i32, answers: i32) -> PyResult<PyCrewWorker> {
         let place = |descriptor: i32| PathBuf::from(format!("/proc/self/fd/{descriptor}"));
         let worker = Worker::open(&place(tasks), &place(answers));
-        Ok(PyCrewWorker { worker: worker.map_err(|it| error::open(&it))?, task: None })
+        Ok(PyCrewWorker {
+            worker: worker.map_err(|it| error::open(&it))?,
+            task: None,
+            found: Found::default(),
+            taken: 0,
+        })
     }
 
-    /// The bytes of the next task; `None` if none comes within `timeout` seconds. `EOFError` if there will be no more.
+    /// Takes the next task in hand; `False` if none comes within `timeout` seconds. `EOFError` if there will be no more.
     #[pyo3(signature = (timeout = Timeout::NEVER), text_signature = "($self, timeout=None)")]
-    fn take<'py>(&mut self, py: Python<'py>, timeout: Timeout) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    fn take(&mut self, py: Python<'_>, timeout: Timeout) -> PyResult<bool> {
         match self.worker.take(&mut Attached(py), timeout.deadline()?) {
             Ok(task) => {
                 self.task = Some(task);
-                Ok(Some(PyBytes::new(py, self.worker.body())))
+                self.taken += 1;
+                Ok(true)
             }
-            Err(why) => error::take(why).map_or(Ok(None), Err),
+            Err(why) => error::take(why).map_or(Ok(false), Err),
         }
     }
 
-    /// Answers the task in hand.
-    fn answer(&mut self, py: Python<'_>, kind: u8, body: &[u8]) -> PyResult<()> {
-        let task = self.task.take().ok_or_else(|| PyRuntimeError::new_err("no task is in hand"))?;
-        let answered = self.worker.answer(&task, kind, body, &mut Attached(py), Deadline::NEVER);
-        if answered.is_err() {
-            self.task = Some(task);
-        }
-        answered.map_err(error::push)
+    /// What the task in hand is: how it is called, the function, its arguments.
+    fn call<'py>(&mut self, py: Python<'py>) -> PyResult<Read<'py>> {
+        self.found.read(py, self.worker.body())
+    }
+
+    /// Answers the task in hand with an object. Raises what encoding it raises; the task is in hand then as before.
+    fn answer(&mut self, py: Python<'_>, kind: u8, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let task = self.task.as_ref().ok_or_else(|| PyRuntimeError::new_err("no task is in hand"))?;
+        let mut message = Message::take();
+        let answered = codec::encode(value, &mut message, LARGE).and_then(|()| {
+            let parts: Vec<&[u8]> = message.parts.iter().map(Part::bytes).collect();
+            let bytes = &message.bytes;
+            self.worker
+                .answer(task, kind, bytes, &parts, &mut Attached(py), Deadline::NEVER)
+                .map_err(error::push)
+        });
+        message.put_back();
+        answered.map(|()| self.task = None)
     }
 
     /// Whether a task is in hand.

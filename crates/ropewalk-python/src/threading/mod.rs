@@ -21,7 +21,7 @@ mod event;
 mod factory;
 mod lock;
 mod ordered;
-mod raw;
+pub(crate) mod raw;
 mod reentrant;
 mod semaphore;
 mod with_method;

@@ -86,7 +86,7 @@ impl Plan<'_> {
             },
             ffi::PyMemberDef { name: null(), type_code: 0, offset: 0, flags: 0, doc: null() },
         ];
-        let methods = self.method_table(original)?;
+        let methods = method_table(self.methods, original)?;
         let mut slots = vec![
             slot(ffi::Py_tp_methods, methods.cast()),
             slot(ffi::Py_tp_members, members.as_mut_ptr().cast()),
@@ -126,23 +126,27 @@ impl Plan<'_> {
         unsafe { (*made.as_type_ptr()).tp_flags |= ffi::Py_TPFLAGS_IMMUTABLETYPE };
         Ok(made)
     }
+}
 
-    fn method_table(&self, original: &Bound<'_, PyType>) -> PyResult<*mut ffi::PyMethodDef> {
-        let mut table = Vec::new();
-        for method in self.methods {
-            let name = &method.name.to_string_lossy();
-            let Some(theirs) = original.getattr_opt(&**name)? else { continue };
-            let doc = text(name, &theirs)?;
-            table.push(ffi::PyMethodDef {
-                ml_name: method.name.as_ptr(),
-                ml_meth: method.call,
-                ml_flags: method.flags,
-                ml_doc: doc.map_or(null(), |doc| doc.into_raw().cast_const()),
-            });
-        }
-        table.push(ffi::PyMethodDef::zeroed());
-        Ok(Box::leak(table.into_boxed_slice()).as_mut_ptr())
+/// The methods that `original` has too, with its docstrings.
+pub(crate) fn method_table(
+    methods: &[Method],
+    original: &Bound<'_, PyType>,
+) -> PyResult<*mut ffi::PyMethodDef> {
+    let mut table = Vec::new();
+    for method in methods {
+        let name = &method.name.to_string_lossy();
+        let Some(theirs) = original.getattr_opt(&**name)? else { continue };
+        let doc = text(name, &theirs)?;
+        table.push(ffi::PyMethodDef {
+            ml_name: method.name.as_ptr(),
+            ml_meth: method.call,
+            ml_flags: method.flags,
+            ml_doc: doc.map_or(null(), |doc| doc.into_raw().cast_const()),
+        });
     }
+    table.push(ffi::PyMethodDef::zeroed());
+    Ok(Box::leak(table.into_boxed_slice()).as_mut_ptr())
 }
 
 /// The docstring of `theirs` as a type or a method table holds it: its signature first, if it has one.
@@ -157,7 +161,7 @@ fn text(name: &str, theirs: &Bound<'_, PyAny>) -> PyResult<Option<CString>> {
     Ok(Some(CString::new(text)?))
 }
 
-fn slot(slot: c_int, pfunc: *mut c_void) -> ffi::PyType_Slot {
+pub(crate) fn slot(slot: c_int, pfunc: *mut c_void) -> ffi::PyType_Slot {
     ffi::PyType_Slot { slot, pfunc }
 }
 
@@ -189,7 +193,11 @@ pub(crate) fn set_metaclass(made: &Bound<'_, PyType>, metaclass: &Bound<'_, PyTy
 ///
 /// # Safety
 /// Rule 1.
-unsafe extern "C" fn traverse(slf: *mut ffi::PyObject, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+pub(crate) unsafe extern "C" fn traverse(
+    slf: *mut ffi::PyObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+) -> c_int {
     // SAFETY: rule 1.
     unsafe { visit(ffi::Py_TYPE(slf).cast(), arg) }
 }

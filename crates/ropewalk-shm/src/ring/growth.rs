@@ -200,7 +200,7 @@ impl Ring {
     pub(super) fn give_back(&self) -> Result<(), Fault> {
         let header = self.store.header();
         loop {
-            let Some(held) = self.lock_patiently()? else { return Ok(()) };
+            let Some(held) = self.store.lock_patiently()? else { return Ok(()) };
             let mut state = self.state()?;
             let number = if state.cold == 0 {
                 let Some(number) = state.surplus(self.store.largest(), &header.touched) else {
@@ -212,7 +212,7 @@ impl Ring {
             } else {
                 return Ok(());
             };
-            header.puncher.store(self.slot(&held)? as u32 + 1, Relaxed);
+            header.puncher.store(self.store.slot(&held)? as u32 + 1, Relaxed);
             state.cold = 1 << number;
             state.commit(header);
             drop(held);
@@ -220,7 +220,7 @@ impl Ring {
             let punched = self.store.segment.mapping().punch(FIRST << number, FIRST << number);
 
             let held = loop {
-                if let Some(held) = self.lock_patiently()? {
+                if let Some(held) = self.store.lock_patiently()? {
                     break held;
                 }
             };

@@ -49,14 +49,13 @@ impl Ring {
     /// ```
     pub fn take_lost(&self) -> Result<Vec<(Identity, u64)>, Fault> {
         let held = self.lock()?;
-        self.state()?;
-        Ok(self.store.table().take_lost(&held))
+        self.store.take_lost(&held)
     }
 
     /// Says that this process is done with the record that it took out last by this handle. The next one that it takes
     /// says so too.
     pub fn put_down(&self) {
-        if let Some(number) = self.member.number() {
+        if let Some(number) = self.store.member.number() {
             self.store.table().slot(number).put_down();
         }
     }

@@ -5,9 +5,12 @@
 //! 64       Header: lock, `active`, two states, lines of sleepers, ends, high-water marks
 //! 4096     slots of processes
 //! 64 KiB   the ring's segments: number i has 64 KiB << i bytes, at offset 64 KiB << i
+//! end      of the largest segment: ArenaHeader
+//! + 64 KiB entries of blocks, two words for each granule that there can be
+//! + 320 KiB granules of 64 KiB
 //! ```
 //!
-//! The file is as long as its largest segment ends, and sparse: what was never written costs nothing.
+//! The file is as long as all of that, and sparse: what was never written costs nothing.
 //!
 //! # Contract of the unsafe code
 //!
@@ -17,15 +20,20 @@
 //!    before the segment got its magic number.
 //! 3. Bytes are copied in and out of a segment that the file holds whole, at offsets taken modulo its size, never
 //!    by reference: other processes may write them.
+//! 4. The arena's header, entries and granules lie inside the mapping at multiples of [`GRANULE`]; header and entries are
+//!    made of atomics alone, and all zero when the mapping is new.
+//! 5. A block lies inside the arena: `granule` and length are compared with its end.
 #![allow(unsafe_code)]
 
+use super::arena::{Arena, ArenaHeader, Entry, GRANULE, GRANULES, granules};
 use crate::line::Line;
-use crate::participants::{LINES, SLOTS, Slot, Table};
+use crate::participants::{LINES, Membership, SLOTS, Slot, Table};
 use crate::segment::{HEADER, OpenError, Segment};
 use ropewalk_os::robust::RobustMutex;
 use ropewalk_os::{cgroup, identity};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The version of everything in this file. C libraries whose mutexes differ in size have different layouts.
@@ -38,6 +46,8 @@ pub const FIRST: usize = 1 << FIRST_BITS;
 /// Segments that a ring can have.
 pub const SEGMENTS: usize = 14;
 const SLOTS_AT: usize = 4096;
+const ENTRIES_AT: usize = GRANULE;
+const GRANULES_AT: usize = ENTRIES_AT + GRANULES * std::mem::size_of::<Entry>();
 
 /// A word on a cache line of its own.
 #[repr(C, align(64))]
@@ -65,6 +75,10 @@ pub struct Header {
     pub puncher: AtomicU32,
     /// Whether slots name the records in the hands of their processes.
     pub track: AtomicU32,
+    /// Granules of the arena.
+    pub granules: AtomicU32,
+    /// Parts of so many bytes go into blocks.
+    pub block_from: AtomicU64,
     /// What all of it is changed under.
     pub lock: RobustMutex,
     /// The commit: counts commits, and its lowest bit says which state is true.
@@ -79,6 +93,8 @@ pub struct Header {
 
 const _: () = assert!(HEADER + std::mem::size_of::<Header>() <= SLOTS_AT);
 const _: () = assert!(SLOTS_AT + std::mem::size_of::<[Slot; SLOTS]>() <= FIRST);
+const _: () =
+    assert!(std::mem::size_of::<ArenaHeader>() <= ENTRIES_AT && GRANULES_AT.is_multiple_of(GRANULE));
 const _: () = assert!(std::mem::size_of::<Slot>() == 32 && HEADER.is_multiple_of(64));
 
 /// How a ring is made.
@@ -86,27 +102,48 @@ const _: () = assert!(std::mem::size_of::<Slot>() == 32 && HEADER.is_multiple_of
 pub struct Options {
     /// At most so many records wait in it.
     pub max_records: u64,
-    /// At most about so many bytes do; rounded down to a power of two between 128 KiB and 1 GiB. It costs address
-    /// space; memory is used by what is really written.
+    /// At most about so many bytes do, blocks not counted; rounded down to a power of two between 128 KiB and 1 GiB. It costs
+    /// address space; memory is used by what is really written.
     pub max_bytes: usize,
+    /// At most so many bytes are in blocks, whose records wait or are being read; rounded down to a multiple of 64 KiB, at
+    /// most 1 GiB. As for `max_bytes`. What finds no block goes through the ring.
+    pub max_block_bytes: usize,
+    /// A body or buffer of so many bytes goes into a block of its own, which is filled and read without the lock.
+    pub block_from: usize,
     /// Whether it notes which record each process has in its hand (see [`Ring::in_hand`](super::Ring::in_hand)). A process
     /// takes a slot then with the first record that it takes out.
     pub track: bool,
 }
 
+impl Options {
+    /// A gibibyte of records and as much of blocks, whatever the container may use; for the rest as by default.
+    pub const LARGEST: Options = Options {
+        max_records: u64::MAX,
+        max_bytes: 1 << 30,
+        max_block_bytes: 1 << 30,
+        block_from: 32 << 10,
+        track: false,
+    };
+}
+
 impl Default for Options {
-    /// As many records as fit; 1 GiB of them, or half of what the container may use if that is less.
+    /// As many records as fit; 1 GiB of them and 1 GiB of blocks, or half of what the container may use in all if that is
+    /// less.
     fn default() -> Options {
-        let half = cgroup::memory_limit().map_or(usize::MAX, |limit| (limit / 2) as usize);
-        Options { max_records: u64::MAX, max_bytes: half.min(1 << 30), track: false }
+        let quarter = cgroup::memory_limit().map_or(usize::MAX, |limit| (limit / 4) as usize);
+        let most = quarter.min(1 << 30);
+        Options { max_bytes: most, max_block_bytes: most, ..Options::LARGEST }
     }
 }
 
-/// A ring's memory, mapped.
+/// A ring's memory, mapped, and what this process is in it.
 #[derive(Debug)]
 pub struct Store {
     pub segment: Segment,
+    pub member: Membership,
     largest: u32,
+    granules: u32,
+    block_from: usize,
     tracks: bool,
 }
 
@@ -115,18 +152,24 @@ impl Store {
     pub fn create(options: &Options) -> io::Result<Store> {
         let bits = options.max_bytes.clamp(2 << FIRST_BITS, 1 << 30).ilog2();
         let mut largest = bits - FIRST_BITS - 1;
+        let mut granules = (options.max_block_bytes / GRANULE).min(GRANULES);
         loop {
-            match Store::create_sized(options, largest) {
+            match Store::create_sized(options, largest, granules) {
                 // A limit on address space: a smaller ring is better than none.
-                Err(error) if error.kind() == io::ErrorKind::OutOfMemory && largest > 4 => largest -= 1,
+                Err(error) if error.kind() == io::ErrorKind::OutOfMemory && largest > 4 => {
+                    largest -= 1;
+                    granules /= 2;
+                }
                 other => return other,
             }
         }
     }
 
-    fn create_sized(options: &Options, largest: u32) -> io::Result<Store> {
+    fn create_sized(options: &Options, largest: u32, granules: usize) -> io::Result<Store> {
         let namespace = identity::pid_namespace()?;
-        let segment = Segment::create_with((FIRST << (largest + 1)) - HEADER, LAYOUT, |segment| {
+        let block_from = options.block_from.max(1);
+        let len = (FIRST << (largest + 1)) + GRANULES_AT + granules * GRANULE;
+        let segment = Segment::create_with(len - HEADER, LAYOUT, |segment| {
             let header = segment.body().cast::<Header>().as_ptr();
             // SAFETY: rules 1 and 2; the memory is fresh, zero and ours alone.
             unsafe { RobustMutex::init(&raw mut (*header).lock)? };
@@ -135,11 +178,13 @@ impl Store {
             header.namespace.store(namespace, Ordering::Relaxed);
             header.max_records.store(options.max_records, Ordering::Relaxed);
             header.largest.store(largest, Ordering::Relaxed);
+            header.granules.store(granules as u32, Ordering::Relaxed);
+            header.block_from.store(block_from as u64, Ordering::Relaxed);
             header.track.store(u32::from(options.track), Ordering::Relaxed);
             super::state::State::EMPTY.write(&header.states[0].0);
             Ok(())
         })?;
-        Ok(Store { segment, largest, tracks: options.track })
+        Ok(Store::of(segment))
     }
 
     /// Memory that another process made.
@@ -148,11 +193,13 @@ impl Store {
         if segment.mapping().len() < FIRST << 1 {
             return Err(OpenError::Corrupt);
         }
-        let mut store = Store { segment, largest: 0, tracks: false };
-        store.largest = store.header().largest.load(Ordering::Relaxed);
-        store.tracks = store.header().track.load(Ordering::Relaxed) != 0;
-        let whole = FIRST.checked_shl(store.largest.saturating_add(1));
-        if store.largest as usize >= SEGMENTS || whole != Some(store.segment.mapping().len()) {
+        let store = Store::of(segment);
+        let ring = FIRST.checked_shl(store.largest.saturating_add(1)).unwrap_or(0);
+        let whole = ring.saturating_add(GRANULES_AT + store.granules as usize * GRANULE);
+        if store.largest as usize >= SEGMENTS
+            || store.granules as usize > GRANULES
+            || whole != store.segment.mapping().len()
+        {
             return Err(OpenError::Corrupt);
         }
         let found = store.header().namespace.load(Ordering::Relaxed);
@@ -161,6 +208,25 @@ impl Store {
             return Err(OpenError::Namespace);
         }
         Ok(store)
+    }
+
+    /// What a segment's header says, once: what is compared with its size is what is used later.
+    fn of(segment: Segment) -> Store {
+        let member = Membership::default();
+        let mut store = Store { segment, member, largest: 0, granules: 0, block_from: 0, tracks: false };
+        let header = store.header();
+        let [largest, granules, track] =
+            [&header.largest, &header.granules, &header.track].map(|word| word.load(Ordering::Relaxed));
+        let block_from = header.block_from.load(Ordering::Relaxed) as usize;
+        (store.largest, store.granules) = (largest, granules);
+        (store.block_from, store.tracks) = (block_from, track != 0);
+        store
+    }
+
+    /// Parts of so many bytes go into blocks.
+    #[inline]
+    pub fn block_from(&self) -> usize {
+        self.block_from
     }
 
     /// The number of the largest segment, as it was when the memory was mapped.
@@ -185,6 +251,41 @@ impl Store {
         // SAFETY: rules 1 and 2.
         let slots = unsafe { self.segment.mapping().start().add(SLOTS_AT).cast::<[Slot; SLOTS]>().as_ref() };
         Table::new(slots, &self.header().slots_used)
+    }
+
+    /// The blocks.
+    pub fn arena(&self) -> Arena<'_> {
+        // SAFETY: rule 4.
+        let header = unsafe { self.behind_the_ring(0).cast::<ArenaHeader>().as_ref() };
+        let entries = self.behind_the_ring(ENTRIES_AT).cast::<Entry>();
+        // SAFETY: rule 4; there is room for as many as an arena can have, and it has no more granules.
+        let entries = unsafe { std::slice::from_raw_parts(entries.as_ptr(), self.granules as usize) };
+        Arena::new(header, entries)
+    }
+
+    fn behind_the_ring(&self, offset: usize) -> NonNull<u8> {
+        // SAFETY: rule 4.
+        unsafe { self.segment.mapping().start().add((FIRST << (self.largest + 1)) + offset) }
+    }
+
+    /// The memory of a block of `len` bytes; whoever has the block may use it.
+    pub fn block(&self, granule: usize, len: usize) -> NonNull<u8> {
+        let capacity = self.granules as usize;
+        assert!(granule <= capacity && granules(len) <= capacity - granule, "no such block");
+        self.behind_the_ring(GRANULES_AT + granule * GRANULE)
+    }
+
+    /// Copies bytes into a block that is ours.
+    pub fn fill_block(&self, granule: usize, bytes: &[u8]) {
+        let place = self.block(granule, bytes.len());
+        // SAFETY: rule 5; memory of ours can not overlap it.
+        unsafe { place.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// Where the arena's granules lie in the mapping.
+    pub fn granules_at(&self, granules: &std::ops::Range<usize>) -> (usize, usize) {
+        let start = (FIRST << (self.largest + 1)) + GRANULES_AT + granules.start * GRANULE;
+        (start, granules.len() * GRANULE)
     }
 
     /// Copies bytes into segment `number`, from position `at` on, around its end if need be.

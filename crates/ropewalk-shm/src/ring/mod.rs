@@ -3,14 +3,19 @@
 //! | file | what it is |
 //! |---|---|
 //! | `layout` | where everything lies in memory, and how bytes go in and out |
+//! | `enter` | the lock, the slot, and the burying of the dead |
 //! | `chain` | which segments hold records, in order |
 //! | `state` | what is true, in two copies, and the commit |
 //! | `growth` | where the next record goes; memory given back |
 //! | `wait` | try, sleep, try again |
 //! | `spin` | how long to look before sleeping |
 //! | `record` | how a record lies in a segment, in one piece or in parts |
-//! | `loan` | a large buffer in the hands of who took its record out |
+//! | `arena`, `owner`, `bits` | blocks for large parts: whose each is, and which memory is free |
+//! | `draft` | large parts on their way in |
+//! | `loan` | a large part in the hands of who took its record out |
+//! | `idle` | memory of blocks given back |
 //! | `push`, `pop`, `join` | the operations |
+//! | `filled` | the wait for a record, without taking it |
 //! | `hold` | which record each process has in its hand |
 //! | `recovery` | what is healed when a process was killed with the lock in hand |
 //! | `error` | why a record did not go in or come out |
@@ -20,13 +25,20 @@
 //! made true by one store. Whoever must learn of a change is moved to the lock's own queue before that store, so
 //! that the kernel wakes it even if the process that changes dies (see `line.rs`).
 
+mod arena;
+mod bits;
 mod chain;
+mod draft;
+mod enter;
 mod error;
+mod filled;
 mod growth;
 mod hold;
+mod idle;
 mod join;
 pub(crate) mod layout;
 mod loan;
+mod owner;
 mod pop;
 mod push;
 mod record;
@@ -35,12 +47,12 @@ mod spin;
 mod state;
 mod wait;
 
+pub use arena::Blocks;
 pub use error::{DoneError, Fault, JoinError, PopError, PushError};
 pub use layout::Options;
 pub use loan::Loan;
 
-use crate::lock;
-use crate::participants::{LINES, Membership};
+use crate::participants::LINES;
 use crate::segment::OpenError;
 use layout::Store;
 use ropewalk_os::identity::Identity;
@@ -49,6 +61,7 @@ use spin::Spin;
 use state::State;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Lines of a ring: who waits for a record, for room, for all records to be dealt with.
@@ -94,11 +107,12 @@ impl Counts {
 /// ```
 #[derive(Debug)]
 pub struct Ring {
-    store: Store,
-    member: Membership,
+    /// Shared with the loans out of it.
+    store: Arc<Store>,
     /// How long to look before sleeping, learned from how it went.
     spin: Spin,
     haste: growth::Haste,
+    haste_for_blocks: growth::Haste,
     rescues: AtomicU64,
 }
 
@@ -137,10 +151,10 @@ impl Ring {
     fn new(store: Store) -> Ring {
         ropewalk_os::fork::watch();
         Ring {
-            store,
-            member: Membership::default(),
+            store: Arc::new(store),
             spin: Spin::default(),
             haste: growth::Haste::default(),
+            haste_for_blocks: growth::Haste::default(),
             rescues: AtomicU64::new(0),
         }
     }
@@ -232,44 +246,31 @@ impl Ring {
         self.rescues.load(Relaxed)
     }
 
+    /// The blocks of records that wait or are being read, after what dead processes had was taken from them.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    ///
+    /// ```
+    /// use ropewalk_os::{Deadline, Plain};
+    /// use ropewalk_shm::ring::{Options, Ring};
+    /// let ring = Ring::create(&Options::default())?;
+    /// ring.try_push(&vec![7; 100_000]).unwrap();
+    /// assert_eq!(ring.blocks().unwrap().queued, 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn blocks(&self) -> Result<Blocks, Fault> {
+        let held = self.lock()?;
+        self.store.bury(&held)
+    }
+
     fn state(&self) -> Result<State, Fault> {
-        Ok(State::load(self.store.header(), self.store.largest())?)
-    }
-
-    #[inline]
-    fn try_lock(&self) -> Result<Option<Guard<'_>>, Fault> {
-        Ok(lock::try_take(&self.store.header().lock, |held| self.store.recover(held))?)
-    }
-
-    /// The lock, or `None` if its holder does not move.
-    fn lock_patiently(&self) -> Result<Option<Guard<'_>>, Fault> {
-        let recover = |held: &Guard<'_>| self.store.recover(held);
-        Ok(lock::take(&self.store.header().lock, wait::LOCK_PATIENCE, recover)?)
+        self.store.state()
     }
 
     /// The lock, however long that takes.
     fn lock(&self) -> Result<Guard<'_>, Fault> {
-        loop {
-            if let Some(held) = self.lock_patiently()? {
-                return Ok(held);
-            }
-        }
-    }
-
-    /// The number of this process's slot.
-    fn slot(&self, held: &Guard<'_>) -> Result<usize, Fault> {
-        self.member.ensure(held, self.store.table()).map_err(|error| match error.kind() {
-            io::ErrorKind::OutOfMemory => Fault::Crowded,
-            _ => Fault::Nameless,
-        })
-    }
-}
-
-impl Drop for Ring {
-    fn drop(&mut self) {
-        if let (Some(number), Ok(Some(held))) = (self.member.number(), self.lock_patiently()) {
-            self.store.table().leave(&held, number);
-        }
+        self.store.lock()
     }
 }
 

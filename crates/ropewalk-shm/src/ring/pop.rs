@@ -1,30 +1,74 @@
 //! A record out.
 
+use super::arena::granules;
 use super::error::{Fault, PopError};
 use super::loan::Loan;
-use super::record::{self, Word, need};
+use super::record::{self, Part, Word, need};
 use super::state::State;
 use super::wait::{Operation, Step, Stop};
 use super::{NOT_EMPTY, NOT_FULL, Ring};
 use ropewalk_os::robust::Guard;
 use ropewalk_os::{Block, Deadline, Plain};
 
-const LENGTHS: Fault = Fault::Corrupt("the lengths of a record's parts");
+const PARTS: Fault = Fault::Corrupt("the parts of a record");
 
 struct Pop<'a> {
     into: &'a mut Vec<u8>,
 }
 
 enum Popped {
-    /// The record is out. `surplus`: memory should go back.
-    Out {
-        number: u64,
-        in_parts: bool,
-        surplus: bool,
-    },
+    Out(Out),
     /// The first record has so many bytes: nothing was changed, make room for it first.
     NeedsRoom(usize),
     Closed,
+}
+
+/// A record that is out, as it lay in its segment.
+struct Out {
+    number: u64,
+    in_parts: bool,
+    lent: Lent,
+    /// Memory of segments, or of blocks, should go back.
+    surplus: bool,
+    idle: bool,
+}
+
+/// The blocks that became ours with a record.
+#[derive(Clone, Copy, Default)]
+struct Lent {
+    granules: usize,
+    largest: usize,
+    /// So much is on loan that no more should be for long.
+    too_much: bool,
+}
+
+impl Pop<'_> {
+    /// Before the commit: the blocks of the first record, which lies at the state's head, become ours.
+    fn lend(
+        &self,
+        ring: &Ring,
+        held: &Guard<'_>,
+        segment: usize,
+        state: &State,
+        len: usize,
+    ) -> Result<Lent, Fault> {
+        let (store, arena) = (&ring.store, ring.store.arena());
+        let mut lent = Lent::default();
+        for (granule, len) in record::blocks(store, segment, state.head + 8, len).ok_or(PARTS)? {
+            if !arena.is_of(state.popped, granule, len) {
+                return Err(Fault::Corrupt("a block of a record"));
+            }
+            arena.lend(held, granule, store.slot(held)?, state.popped);
+            lent.granules += granules(len);
+            lent.largest = lent.largest.max(granules(len));
+        }
+        let too_much = || lent.granules > 0 && arena.on_loan() > arena.capacity() / 2;
+        if too_much() {
+            arena.collect(held);
+        }
+        lent.too_much = too_much();
+        Ok(lent)
+    }
 }
 
 impl Operation for Pop<'_> {
@@ -66,9 +110,10 @@ impl Operation for Pop<'_> {
             return Err(Fault::Corrupt("the number of records"));
         }
 
+        let lent = if in_parts { self.lend(ring, held, first, &state, len)? } else { Lent::default() };
         if ring.store.tracks() {
             // True from the commit on: see `hold`.
-            ring.store.table().slot(ring.slot(held)?).take_in_hand(state.popped);
+            ring.store.table().slot(ring.store.slot(held)?).take_in_hand(state.popped);
         }
         header.lines[NOT_FULL].call(held, 1);
         if slept && !next.is_empty() {
@@ -76,19 +121,14 @@ impl Operation for Pop<'_> {
         }
         next.commit(header);
         let surplus = left && ring.has_surplus(&next);
-        Ok(Step::Done(Popped::Out { number: state.popped, in_parts, surplus }))
+        let idle = lent.granules > 0 && ring.has_idle_blocks(held, lent.largest);
+        Ok(Step::Done(Popped::Out(Out { number: state.popped, in_parts, lent, surplus, idle })))
     }
 
     fn others_can(&self, ring: &Ring) -> Result<bool, Fault> {
         let state = ring.state()?;
         Ok(state.closed || !state.is_empty())
     }
-}
-
-/// A record that is out, as it lay in its segment.
-struct Out {
-    number: u64,
-    in_parts: bool,
 }
 
 impl Ring {
@@ -107,7 +147,7 @@ impl Ring {
     ) -> Result<u64, PopError<B::Interrupt>> {
         let out = self.pop_record(into, block, deadline)?;
         if out.in_parts {
-            record::join(into).ok_or(PopError::Fault(LENGTHS))?;
+            self.join_parts(into, block, &out).map_err(PopError::Fault)?;
         }
         Ok(out.number)
     }
@@ -140,9 +180,84 @@ impl Ring {
         loans.clear();
         let out = self.pop_record(body, block, deadline)?;
         if out.in_parts {
-            record::take_apart(body, loans).ok_or(PopError::Fault(LENGTHS))?;
+            self.take_apart(body, loans, block, &out).map_err(PopError::Fault)?;
         }
         Ok(out.number)
+    }
+
+    /// `bytes`, a record in parts as it lay in its segment, becomes its body; its buffers become `loans`.
+    fn take_apart<B: Block>(
+        &self,
+        bytes: &mut Vec<u8>,
+        loans: &mut Vec<Loan>,
+        block: &mut B,
+        out: &Out,
+    ) -> Result<(), Fault> {
+        let parts = record::cut_words(bytes).ok_or(PARTS)?;
+        let mut at = 0;
+        let mut body = None;
+        for (number, &part) in parts.iter().enumerate() {
+            match part {
+                Part::Inline { len } if number == 0 => at = len,
+                Part::Inline { len } => {
+                    loans.push(Loan::owned(bytes[at..at + len].to_vec()));
+                    at += len;
+                }
+                Part::Block { granule, len } if number == 0 => {
+                    body = Some(Loan::block(&self.store, granule, len))
+                }
+                Part::Block { granule, len } => loans.push(Loan::block(&self.store, granule, len)),
+            }
+        }
+        if let Some(Part::Inline { len }) = parts.first() {
+            bytes.truncate(*len);
+        }
+        if body.is_some() || out.lent.too_much {
+            block.detached(|| {
+                if let Some(loan) = body {
+                    bytes.clear();
+                    bytes.extend_from_slice(&loan);
+                }
+                if out.lent.too_much {
+                    loans.iter_mut().filter(|loan| loan.is_shared()).for_each(|loan| {
+                        *loan = Loan::owned(loan.to_vec());
+                    });
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// `bytes`, as above, becomes its body and its buffers in one piece.
+    fn join_parts<B: Block>(&self, bytes: &mut Vec<u8>, block: &mut B, out: &Out) -> Result<(), Fault> {
+        let parts = record::cut_words(bytes).ok_or(PARTS)?;
+        if out.lent.granules == 0 {
+            return Ok(());
+        }
+        // What is lent is ours to give back, whatever comes between.
+        let loans: Vec<Loan> = parts
+            .iter()
+            .filter_map(|&part| match part {
+                Part::Inline { .. } => None,
+                Part::Block { granule, len } => Some(Loan::block(&self.store, granule, len)),
+            })
+            .collect();
+        block.detached(|| {
+            let mut loans = loans.into_iter();
+            // Its allocation stays where it can.
+            let inline = if bytes.is_empty() { Vec::new() } else { std::mem::take(bytes) };
+            let mut at = 0;
+            for part in parts {
+                match part {
+                    Part::Inline { len } => {
+                        bytes.extend_from_slice(&inline[at..at + len]);
+                        at += len;
+                    }
+                    Part::Block { .. } => bytes.extend_from_slice(&loans.next().expect("one for each block")),
+                }
+            }
+        });
+        Ok(())
     }
 
     #[inline]
@@ -154,12 +269,15 @@ impl Ring {
     ) -> Result<Out, PopError<B::Interrupt>> {
         loop {
             match self.run(&mut Pop { into }, block, deadline) {
-                Ok(Popped::Out { number, in_parts, surplus }) => {
-                    if surplus {
-                        // The record is out, whatever comes of this.
+                Ok(Popped::Out(out)) => {
+                    // The record is out, whatever comes of this.
+                    if out.surplus {
                         let _ = block.detached(|| self.give_back());
                     }
-                    return Ok(Out { number, in_parts });
+                    if out.idle {
+                        let _ = block.detached(|| self.give_blocks_back(out.lent.largest));
+                    }
+                    return Ok(out);
                 }
                 Ok(Popped::NeedsRoom(len)) => {
                     into.clear();

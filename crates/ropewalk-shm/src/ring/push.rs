@@ -1,9 +1,11 @@
 //! A record in.
 
+use super::arena::GRANULE;
+use super::draft::Parts;
 use super::error::{Fault, PushError};
 use super::growth::{FIRST_LARGE, Patience, Place};
 use super::layout::size;
-use super::record::{Record, need};
+use super::record::{Record, need, words};
 use super::state::State;
 use super::wait::{Operation, Step, Stop};
 use super::{NOT_EMPTY, NOT_FULL, Ring};
@@ -69,6 +71,9 @@ impl Operation for Push<'_> {
             ..state
         };
 
+        for granule in self.record.blocks() {
+            ring.store.arena().queue(held, granule, state.pushed);
+        }
         header.lines[NOT_EMPTY].call(held, 1);
         if slept && next.len() < most {
             header.lines[NOT_FULL].call(held, 1);
@@ -96,6 +101,9 @@ impl Ring {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<u64, PushError<B::Interrupt>> {
+        if record.len() >= self.store.block_from() {
+            return self.push_large(Parts { body: record, buffers: &[] }, block, deadline);
+        }
         self.push_record(Record::Plain(record), block, deadline)
     }
 
@@ -122,17 +130,21 @@ impl Ring {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<u64, PushError<B::Interrupt>> {
-        self.push_record(Record::in_parts(body, buffers), block, deadline)
+        let parts = Parts { body, buffers };
+        if parts.iter().any(|part| part.len() >= self.store.block_from()) {
+            return self.push_large(parts, block, deadline);
+        }
+        self.push_record(Record::in_parts(parts, &[]), block, deadline)
     }
 
     #[inline]
-    fn push_record<B: Block>(
+    pub(super) fn push_record<B: Block>(
         &self,
         record: Record<'_>,
         block: &mut B,
         deadline: Deadline,
     ) -> Result<u64, PushError<B::Interrupt>> {
-        if record.len() > self.longest_record() {
+        if need(record.len()) > size(self.store.largest()) {
             return Err(PushError::TooLong { most: self.longest_record() });
         }
         let mut push = Push { record, patience: (!deadline.is_now()).then(Patience::default) };
@@ -157,13 +169,16 @@ impl Ring {
     ///
     /// ```
     /// use ropewalk_shm::ring::{Options, PushError, Ring};
-    /// let ring = Ring::create(&Options { max_bytes: 128 << 10, ..Options::default() })?;
+    /// let ring = Ring::create(&Options { max_bytes: 128 << 10, max_block_bytes: 1 << 20, ..Options::default() })?;
     /// let most = ring.longest_record();
     /// ring.try_push(&vec![0; most]).unwrap();
     /// assert_eq!(ring.try_push(&vec![0; most + 1]), Err(PushError::TooLong { most }));
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn longest_record(&self) -> usize {
-        size(self.store.largest()) as usize - 8
+        let inline = size(self.store.largest()) as usize - 8;
+        let plain = inline.min(self.store.block_from().saturating_sub(1));
+        let in_parts = (inline - words(0)).max(self.store.arena().capacity() * GRANULE);
+        plain.max(in_parts)
     }
 }

@@ -2,29 +2,43 @@
 //!
 //! ```text
 //! plain:     word | body, padded to 8
-//! in parts:  word | body | buffers, all padded to 8 together | length of the body | of each buffer | how many buffers
+//! in parts:  word | parts that are not in blocks, padded to 8 together | one word for each part | how many buffers
 //! ```
 //!
-//! The word says how many bytes follow it, and which of the two it is. The lengths stand behind, so that what was taken
-//! out is cut off from its end and the body stays where it is.
+//! The word before says how many bytes follow it, and which of the two it is. Parts are the body and then the buffers;
+//! the word of one says its length, and the first granule of its block if it has one. These words stand behind, so that
+//! they are cut off from what was taken out and the body stays where it is.
 
+use super::arena::Taken;
+use super::draft::Parts;
 use super::layout::Store;
-use super::loan::Loan;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What nothing but the word before a record begins with.
 const MARK: u64 = 0x5257;
 const IN_PARTS: u64 = 1 << 32;
 
-/// A record that goes in.
+/// In the word of a part: it is in a block, and the granule's number stands at these bits.
+const BLOCK: u64 = 1 << 63;
+const GRANULE_AT: u32 = 40;
+
+/// Where a part of a record goes.
 #[derive(Clone, Copy, Debug)]
+pub enum Place {
+    Inline,
+    Block(Taken),
+}
+
+/// A record that goes in.
+#[derive(Clone, Copy)]
 pub enum Record<'a> {
     Plain(&'a [u8]),
     InParts {
-        body: &'a [u8],
-        buffers: &'a [&'a [u8]],
-        /// Bytes of body and buffers.
-        bytes: usize,
+        parts: Parts<'a>,
+        /// One for each part, or none at all: then all are inline.
+        places: &'a [Place],
+        /// Bytes of the parts that are.
+        inline: usize,
     },
 }
 
@@ -35,10 +49,53 @@ pub struct Word {
     pub in_parts: bool,
 }
 
+/// A part of a record that was taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// So many bytes of what came out, behind those of the parts before.
+    Inline {
+        len: usize,
+    },
+    Block {
+        granule: usize,
+        len: usize,
+    },
+}
+
+impl Part {
+    fn from_bits(bits: u64) -> Part {
+        let len = (bits & ((1 << GRANULE_AT) - 1)) as usize;
+        match bits & BLOCK {
+            0 => Part::Inline { len },
+            _ => Part::Block { granule: ((bits & !BLOCK) >> GRANULE_AT) as usize, len },
+        }
+    }
+
+    fn bits(self) -> u64 {
+        match self {
+            Part::Inline { len } => len as u64,
+            Part::Block { granule, len } => BLOCK | (granule as u64) << GRANULE_AT | len as u64,
+        }
+    }
+}
+
+/// Bytes of the words behind a record in parts with so many buffers.
+#[inline]
+pub fn words(buffers: usize) -> usize {
+    8 * (buffers + 2)
+}
+
 impl<'a> Record<'a> {
-    pub fn in_parts(body: &'a [u8], buffers: &'a [&'a [u8]]) -> Record<'a> {
-        let bytes = buffers.iter().fold(body.len(), |sum, buffer| sum.saturating_add(buffer.len()));
-        Record::InParts { body, buffers, bytes }
+    pub fn in_parts(parts: Parts<'a>, places: &'a [Place]) -> Record<'a> {
+        let mut record = Record::InParts { parts, places, inline: 0 };
+        let sum = record.parts().fold(0_usize, |sum, (bytes, place)| match place {
+            Place::Inline => sum.saturating_add(bytes.len()),
+            Place::Block(_) => sum,
+        });
+        if let Record::InParts { inline, .. } = &mut record {
+            *inline = sum;
+        }
+        record
     }
 
     /// Bytes behind the word.
@@ -46,10 +103,34 @@ impl<'a> Record<'a> {
     pub fn len(&self) -> usize {
         match self {
             Record::Plain(bytes) => bytes.len(),
-            Record::InParts { buffers, bytes, .. } => {
-                bytes.saturating_add(7) / 8 * 8 + 8 * (buffers.len() + 2)
+            Record::InParts { parts, inline, .. } => {
+                (inline.saturating_add(7) / 8 * 8).saturating_add(words(parts.buffers.len()))
             }
         }
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (&'a [u8], Place)> + use<'a> {
+        let (parts, places) = match *self {
+            Record::Plain(body) => (Parts { body, buffers: &[] }, &[][..]),
+            Record::InParts { parts, places, .. } => (parts, places),
+        };
+        parts
+            .iter()
+            .enumerate()
+            .map(|(number, part)| (part, places.get(number).copied().unwrap_or(Place::Inline)))
+    }
+
+    /// The first granules of its blocks.
+    #[inline]
+    pub fn blocks(&self) -> impl Iterator<Item = usize> + use<'a> {
+        let places = match *self {
+            Record::Plain(_) => &[],
+            Record::InParts { places, .. } => places,
+        };
+        places.iter().filter_map(|place| match place {
+            Place::Inline => None,
+            Place::Block(taken) => Some(taken.granule),
+        })
     }
 
     /// Writes the record into segment `number` at position `at`, where there is room for it.
@@ -59,19 +140,30 @@ impl<'a> Record<'a> {
         store.word(number, at).store(word.bits(), Relaxed);
         match self {
             Record::Plain(bytes) => store.write(number, at + 8, bytes),
-            Record::InParts { body, buffers, bytes } => {
-                let mut at = at + 8;
-                let end = at + bytes.next_multiple_of(8) as u64;
-                for part in std::iter::once(body).chain(*buffers) {
-                    store.write(number, at, part);
-                    at += part.len() as u64;
-                }
-                let lengths = std::iter::once(body.len()).chain(buffers.iter().map(|buffer| buffer.len()));
-                for (place, value) in lengths.chain([buffers.len()]).enumerate() {
-                    store.word(number, end + 8 * place as u64).store(value as u64, Relaxed);
-                }
+            Record::InParts { parts, inline, .. } => {
+                self.write_parts(store, number, at + 8, *inline, parts.buffers.len());
             }
         }
+    }
+
+    fn write_parts(&self, store: &Store, number: usize, mut at: u64, inline: usize, buffers: usize) {
+        let mut word_at = at + inline.next_multiple_of(8) as u64;
+        let mut put_word = |value: u64| {
+            store.word(number, word_at).store(value, Relaxed);
+            word_at += 8;
+        };
+        for (bytes, place) in self.parts() {
+            let len = bytes.len();
+            put_word(match place {
+                Place::Inline => {
+                    store.write(number, at, bytes);
+                    at += len as u64;
+                    Part::Inline { len }.bits()
+                }
+                Place::Block(taken) => Part::Block { granule: taken.granule, len }.bits(),
+            });
+        }
+        put_word(buffers as u64);
     }
 }
 
@@ -95,40 +187,46 @@ pub fn need(len: usize) -> u64 {
     8 + (len as u64).next_multiple_of(8)
 }
 
-/// Takes a record in parts, as it lay in its segment, apart: `bytes` becomes its body. `None` if it is none.
-pub fn take_apart(bytes: &mut Vec<u8>, loans: &mut Vec<Loan>) -> Option<()> {
-    let lengths = lengths(bytes)?;
-    let mut at = *lengths.first()?;
-    let body = at;
-    for &len in &lengths[1..] {
-        loans.push(Loan::owned(bytes[at..at + len].to_vec()));
-        at += len;
+/// The blocks of a record in parts that lies in its segment, `len` bytes from `at` on: first granule and length of each.
+/// `None` if it is none.
+pub fn blocks(
+    store: &Store,
+    number: usize,
+    at: u64,
+    len: usize,
+) -> Option<impl Iterator<Item = (usize, usize)>> {
+    let word = move |from_end: usize| store.word(number, at + (len - from_end) as u64).load(Relaxed);
+    if !len.is_multiple_of(8) || len < words(0) {
+        return None;
     }
-    bytes.truncate(body);
-    Some(())
+    let buffers = usize::try_from(word(8)).ok()?;
+    if buffers > len / 8 - 2 {
+        return None;
+    }
+    Some((1..buffers + 2).rev().filter_map(move |place| match Part::from_bits(word(8 * place + 8)) {
+        Part::Inline { .. } => None,
+        Part::Block { granule, len } => Some((granule, len)),
+    }))
 }
 
-/// Leaves of a record in parts the body and the buffers, one behind the other. `None` if it is none.
-pub fn join(bytes: &mut Vec<u8>) -> Option<()> {
-    let len = lengths(bytes)?.iter().sum();
-    bytes.truncate(len);
-    Some(())
-}
-
-/// The lengths of the body and of each buffer; they are those of bytes that are there.
-fn lengths(bytes: &[u8]) -> Option<Vec<usize>> {
+/// Cuts the words off a record in parts, as it lay in its segment, and reads them. Those that are inline have the lengths
+/// of bytes that are there. `None` if it is no such record.
+pub fn cut_words(bytes: &mut Vec<u8>) -> Option<Vec<Part>> {
     let word = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-    let count = usize::try_from(word(bytes.len().checked_sub(8)?)?).ok()?;
-    let words = count.checked_add(2)?.checked_mul(8)?;
-    let end = bytes.len().checked_sub(words)?;
-    let mut left = end as u64;
-    (0..=count)
+    let buffers = usize::try_from(word(bytes.len().checked_sub(8)?)?).ok()?;
+    let end = bytes.len().checked_sub(buffers.checked_add(2)?.checked_mul(8)?)?;
+    let mut left = end;
+    let parts: Option<Vec<Part>> = (0..=buffers)
         .map(|place| {
-            let len = word(end + 8 * place)?;
-            left = left.checked_sub(len)?;
-            Some(len as usize)
+            let part = Part::from_bits(word(end + 8 * place)?);
+            if let Part::Inline { len } = part {
+                left = left.checked_sub(len)?;
+            }
+            Some(part)
         })
-        .collect()
+        .collect();
+    bytes.truncate(end - left);
+    parts
 }
 
 #[cfg(test)]
@@ -154,46 +252,51 @@ mod tests {
         assert_eq!([0, 1, 8, 9].map(need), [8, 16, 16, 24]);
     }
 
-    fn written(body: &[u8], buffers: &[&[u8]]) -> Vec<u8> {
+    const TAKEN: Place = Place::Block(Taken { granule: 77, fresh: false });
+
+    fn written(record: Record<'_>) -> (Store, Vec<u8>) {
         let store = Store::create(&Options::default()).expect("memfd");
-        let record = Record::in_parts(body, buffers);
         record.write(&store, 0, 16);
         let mut bytes = Vec::with_capacity(record.len());
         store.read(0, 24, record.len(), &mut bytes);
-        bytes
+        (store, bytes)
     }
 
     #[test]
     fn parts_come_out_as_they_went_in() {
-        let buffers: [&[u8]; 4] = [b"first", b"", &[9; 1000], b"x"];
-        let mut bytes = written(b"body", &buffers);
-        let mut loans = Vec::new();
-        take_apart(&mut bytes, &mut loans).expect("parts");
-        assert_eq!(bytes, b"body");
-        assert!(loans.iter().map(|loan| &**loan).eq(buffers));
-        let mut bytes = written(b"", &[]);
-        take_apart(&mut bytes, &mut loans).expect("no parts");
+        let parts = Parts { body: b"body", buffers: &[b"first", b"", &[9; 1000], b"x"] };
+        let places = [Place::Inline, Place::Inline, Place::Inline, TAKEN, Place::Inline];
+        let record = Record::in_parts(parts, &places);
+        assert!(record.blocks().eq([77]));
+        let (store, mut bytes) = written(record);
+        assert!(blocks(&store, 0, 24, bytes.len()).expect("parts").eq([(77, 1000)]));
+        let inline = |len| Part::Inline { len };
+        let expected = [inline(4), inline(5), inline(0), Part::Block { granule: 77, len: 1000 }, inline(1)];
+        assert_eq!(cut_words(&mut bytes).expect("parts"), expected);
+        assert_eq!(bytes, b"bodyfirstx");
+        let (_, mut bytes) = written(Record::in_parts(Parts { body: b"", buffers: &[] }, &[]));
+        assert_eq!(cut_words(&mut bytes).expect("a part"), [inline(0)]);
         assert!(bytes.is_empty());
     }
 
     #[test]
-    fn parts_can_be_joined() {
-        let mut bytes = written(b"rope", &[b"wa", b"lk"]);
-        join(&mut bytes).expect("parts");
-        assert_eq!(bytes, b"ropewalk");
-    }
-
-    #[test]
     fn lengths_of_more_than_there_is_are_refused() {
-        let whole = written(b"rope", &[b"wa", b"lk"]);
-        assert!(lengths(&whole).is_some());
+        let (store, whole) =
+            written(Record::in_parts(Parts { body: b"rope", buffers: &[b"wa", b"lk"] }, &[]));
+        assert!(cut_words(&mut whole.clone()).is_some());
         for at in (8..whole.len()).step_by(8) {
-            for lie in [1_000, 1 << 40, u64::MAX, u64::MAX / 8] {
+            for lie in [1_000, 1 << 39, u64::MAX / 2 + 1000] {
                 let mut bytes = whole.clone();
                 bytes[at..at + 8].copy_from_slice(&lie.to_le_bytes());
-                assert_eq!(lengths(&bytes), None, "{at} {lie}");
+                let is_block = lie > 1 << 40 && at < whole.len() - 8;
+                assert_eq!(cut_words(&mut bytes).is_some(), is_block, "{at} {lie}");
             }
         }
-        assert_eq!(lengths(&[]), None);
+        assert_eq!(cut_words(&mut Vec::new()), None);
+        for len in [0, 8, 12] {
+            assert!(blocks(&store, 0, 24, len).is_none());
+        }
+        store.word(0, 24 + whole.len() as u64 - 8).store(u64::MAX, Relaxed);
+        assert!(blocks(&store, 0, 24, whole.len()).is_none());
     }
 }

@@ -9,6 +9,8 @@
 //! | bytes of segments, `ends` | behind the tail or not in the chain: garbage, written anew |
 //! | `touched` | noted before the pages are written: not too low |
 //! | `cold`, `puncher` | a claim of a slot: void when its process is dead, see `growth` |
+//! | entries of blocks | each says itself what it is, given the state and who is dead: see `arena` |
+//! | bits and sums of the arena | taken anew from the entries |
 //! | slots | the dead are buried, but for what they had in hand |
 //! | records in hand | what was taken up and not committed is put down |
 //! | lines | everybody looks for itself, the counts are taken anew |
@@ -24,7 +26,8 @@ impl Store {
         if let Ok(State { popped, .. }) = State::load(self.header(), self.largest()) {
             self.table().put_down_from(held, popped);
         }
-        self.table().bury(held);
+        // If the state is not whole nothing is: every operation says so.
+        let _ = self.bury(held);
         for number in 0..LINES {
             self.header().lines[number].heal(held, self.table(), number);
         }

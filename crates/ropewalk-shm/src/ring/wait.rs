@@ -12,8 +12,11 @@ use ropewalk_os::{Block, Deadline};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// How long the lock is waited for, whatever the deadline: its holder needs microseconds, or is stopped.
-pub(super) const LOCK_PATIENCE: Duration = Duration::from_millis(100);
+/// How often dead processes are looked for by those who sleep.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How often who waits for memory that is on loan looks whether it is back.
+const STARVED: Duration = Duration::from_millis(10);
 
 /// What came of an attempt under the lock.
 pub(super) enum Step<T> {
@@ -24,6 +27,8 @@ pub(super) enum Step<T> {
     Nap(Duration),
     /// Somebody died giving memory back: finish that, then try again.
     GiveBack,
+    /// There is no memory for it, and who has it gives it back without a call: try again a little later.
+    Starved,
 }
 
 /// One push, pop or join.
@@ -70,13 +75,13 @@ impl Ring {
         deadline: Deadline,
     ) -> Result<O::Done, Stop<B::Interrupt>> {
         let mut turn = Turn::default();
-        if let Some(held) = self.try_lock().map_err(Stop::Fault)? {
+        if let Some(held) = self.store.try_lock().map_err(Stop::Fault)? {
             match operation.attempt(self, &held, false).map_err(Stop::Fault)? {
                 Step::Done(done) => return Ok(done),
-                Step::Wait if deadline.is_now() => return Err(Stop::TimedOut),
+                Step::Wait | Step::Starved if deadline.is_now() => return Err(Stop::TimedOut),
                 Step::Wait => turn.seen = Some(self.store.header().active.0.load(Relaxed)),
                 Step::Nap(time) => turn.nap = Some(time),
-                Step::GiveBack => {}
+                Step::GiveBack | Step::Starved => {}
             }
         }
         self.run_slow(operation, block, deadline, turn)
@@ -118,7 +123,7 @@ impl Ring {
             if let Some(time) = turn.nap.take() {
                 line.nap(time);
             }
-            let Some(held) = self.lock_patiently()? else {
+            let Some(held) = self.store.lock_patiently()? else {
                 // Its holder is stopped. A signal may have come meanwhile: the C library does not say.
                 return Ok(if deadline.passed() { Rest::TimedOut } else { Rest::Interrupted });
             };
@@ -132,9 +137,14 @@ impl Ring {
                     }
                     return Ok(Rest::Done(done));
                 }
-                Step::Wait if deadline.passed() => return Ok(Rest::TimedOut),
+                Step::Wait | Step::Starved if deadline.passed() => return Ok(Rest::TimedOut),
                 Step::Wait if looked_itself => {
-                    line.count_anew(&held, self.store.table(), O::LINE, &self.store.header().looked);
+                    self.store.bury_now_and_then(&held, LOOK)?;
+                    line.count_anew(&held, self.store.table(), O::LINE);
+                    if self.has_idle_blocks(&held, 0) {
+                        drop(held);
+                        self.give_blocks_back(0)?;
+                    }
                     // A signal that came just before the sleep did not end it: the caller looks now.
                     return Ok(Rest::Interrupted);
                 }
@@ -148,8 +158,13 @@ impl Ring {
                     self.give_back()?;
                     continue;
                 }
+                Step::Starved => {
+                    drop(held);
+                    line.nap(STARVED);
+                    return Ok(Rest::Interrupted);
+                }
             }
-            let slot = self.slot(&held)?;
+            let slot = self.store.slot(&held)?;
             let ticket = line.enter(&held, self.store.table().slot(slot), O::LINE);
             drop(held);
             turn.ticket = Some(ticket);
@@ -163,7 +178,7 @@ impl Ring {
     /// Out of the line, under the lock.
     fn leave(&self, line: &Line, held: &Guard<'_>, turn: &mut Turn, number: usize) -> Result<(), Fault> {
         if let Some(ticket) = turn.ticket.take() {
-            line.leave(held, self.store.table().slot(self.slot(held)?), number, ticket);
+            line.leave(held, self.store.table().slot(self.store.slot(held)?), number, ticket);
             // Who was moved to the lock took it without the kernel's knowing of those behind.
             held.announce_waiters();
         }
@@ -174,7 +189,7 @@ impl Ring {
     /// Ends a wait that was interrupted: what it may have been called for, another must hear of.
     fn give_up<O: Operation>(&self, operation: &mut O, turn: &mut Turn) -> Result<(), Fault> {
         let line = &self.store.header().lines[O::LINE];
-        let Some(held) = self.lock_patiently()? else { return Ok(()) };
+        let Some(held) = self.store.lock_patiently()? else { return Ok(()) };
         self.leave(line, &held, turn, O::LINE)?;
         if operation.others_can(self)? {
             line.call(&held, 1);

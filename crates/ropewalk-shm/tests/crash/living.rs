@@ -10,6 +10,7 @@ use std::time::Duration;
 /// Each test with its name, and whether it needs to trace.
 pub const TESTS: &[(&str, bool, fn())] = &[
     ("a forked child has a slot of its own", false, a_forked_child_has_a_slot_of_its_own),
+    ("a forked child returns nothing that its parent has on loan", false, a_forked_child_returns_nothing),
     ("a zombie does not count as asleep", false, a_zombie_does_not_count_as_asleep),
     ("a signal interrupts a wait", false, a_signal_interrupts_a_wait),
     ("a signal that is minded lets a wait go on", false, a_signal_that_is_minded_lets_a_wait_go_on),
@@ -60,6 +61,22 @@ fn a_forked_child_has_a_slot_of_its_own() {
     assert_eq!(ring.processes(), [me, theirs]);
     give(&ring);
     assert_eq!(child.code(), Some(0));
+}
+
+fn a_forked_child_returns_nothing() {
+    let ring = ring();
+    let mut loans = Vec::new();
+    let buffer = vec![7; 100_000];
+    ring.push_parts(b"", &[&buffer], &mut Plain, Deadline::NEVER).expect("room");
+    ring.pop_parts(&mut Vec::new(), &mut loans, &mut Plain, Deadline::NEVER).expect("a record");
+    let child = Child::spawn(|| {
+        let theirs = std::mem::take(&mut loans);
+        u8::from(*theirs[0] != *buffer)
+    });
+    assert_eq!(child.code(), Some(0));
+    assert_eq!(ring.blocks().expect("whole").reading, 1);
+    drop(loans);
+    assert_eq!(ring.blocks().expect("whole").reading, 0);
 }
 
 fn a_zombie_does_not_count_as_asleep() {

@@ -15,8 +15,12 @@ use std::time::Duration;
 pub enum Act {
     /// Puts in a record with this name.
     Push(u8),
+    /// Puts in a record with this name that has a buffer beside its body.
+    PushParts(u8),
     /// Takes one out and notes it in the ledger, however long it takes.
     Pop,
+    /// The same, with the buffers on loan for a moment.
+    PopParts,
     /// The same, for so many milliseconds only: it gives up.
     PopSoon(u64),
     Done,
@@ -35,7 +39,18 @@ impl Act {
         let before = ring.rescues();
         let right = match self {
             Act::Push(name) => ring.push(&record(name), &mut Plain, Deadline::NEVER).is_ok(),
+            Act::PushParts(name) => {
+                let buffer = [name; BUFFER];
+                ring.push_parts(&record(name), &[&buffer], &mut Plain, Deadline::NEVER).is_ok()
+            }
             Act::Pop => pop(ring, seen, Deadline::NEVER).is_some(),
+            Act::PopParts => {
+                let (mut body, mut loans) = (Vec::with_capacity(256), Vec::new());
+                let popped = ring.pop_parts(&mut body, &mut loans, &mut Plain, Deadline::NEVER);
+                note(&body, seen);
+                assert!(loans.iter().all(|loan| **loan == [body[0]; BUFFER]), "a torn buffer");
+                popped.is_ok()
+            }
             Act::PopSoon(millis) => {
                 pop(ring, seen, Deadline::after(Duration::from_millis(millis)));
                 true
@@ -54,14 +69,20 @@ impl Act {
     /// The line in which it sleeps.
     pub fn line(self) -> usize {
         match self {
-            Act::Pop | Act::PopSoon(_) => 0,
-            Act::Push(_) | Act::Done | Act::Close => 1,
+            Act::Pop | Act::PopParts | Act::PopSoon(_) => 0,
+            Act::Push(_) | Act::PushParts(_) | Act::Done | Act::Close => 1,
             Act::Join => 2,
         }
     }
 }
 
 const RECORD: usize = 24;
+const BUFFER: usize = 100;
+
+/// Nothing has a block, however long it is.
+const IN_THE_RING: Options = Options { block_from: usize::MAX, ..Options::LARGEST };
+/// Buffers have blocks, though they are short: the instructions that copy them are many.
+const BLOCKS: Options = Options { block_from: BUFFER, ..Options::LARGEST };
 
 pub fn record(name: u8) -> [u8; RECORD] {
     [name; RECORD]
@@ -69,13 +90,11 @@ pub fn record(name: u8) -> [u8; RECORD] {
 
 /// Takes a record out and notes it. A record that is not whole is no record.
 pub fn pop(ring: &Ring, seen: &Ledger, deadline: Deadline) -> Option<u8> {
-    let mut buffer = Vec::with_capacity(64);
+    let mut buffer = Vec::with_capacity(256);
     match ring.pop(&mut buffer, &mut Plain, deadline) {
         Ok(_) => {
-            let name = buffer[0];
-            assert!(buffer.iter().all(|&byte| byte == name), "a torn record");
-            seen.cells()[usize::from(name)].fetch_add(1, Relaxed);
-            Some(name)
+            note(&buffer, seen);
+            Some(buffer[0])
         }
         Err(PopError::Empty) => None,
         Err(PopError::ShutDown) => Some(0), // told, as it should be
@@ -83,10 +102,15 @@ pub fn pop(ring: &Ring, seen: &Ledger, deadline: Deadline) -> Option<u8> {
     }
 }
 
+fn note(record: &[u8], seen: &Ledger) {
+    let name = record[0];
+    assert!(record.iter().all(|&byte| byte == name), "a torn record");
+    seen.cells()[usize::from(name)].fetch_add(1, Relaxed);
+}
+
 pub struct Scene {
     pub name: &'static str,
-    pub max_records: u64,
-    pub track: bool,
+    pub options: Options,
     /// Brings the ring into the situation.
     pub prepare: fn(&Ring),
     /// Who is asleep when the victim begins, in this order.
@@ -110,8 +134,7 @@ impl Scene {
 pub const SCENES: &[Scene] = &[
     Scene {
         name: "push into an empty ring",
-        max_records: u64::MAX,
-        track: false,
+        options: Options::LARGEST,
         prepare: |_| {},
         sleepers: &[],
         victim: Act::Push(9),
@@ -121,8 +144,7 @@ pub const SCENES: &[Scene] = &[
     },
     Scene {
         name: "push for a sleeping getter",
-        max_records: u64::MAX,
-        track: false,
+        options: Options::LARGEST,
         prepare: |_| {},
         sleepers: &[Act::Pop],
         victim: Act::Push(9),
@@ -132,8 +154,7 @@ pub const SCENES: &[Scene] = &[
     },
     Scene {
         name: "push for the first of three getters",
-        max_records: u64::MAX,
-        track: false,
+        options: Options::LARGEST,
         prepare: |_| {},
         sleepers: &[Act::Pop, Act::Pop, Act::Pop],
         victim: Act::Push(9),
@@ -143,8 +164,7 @@ pub const SCENES: &[Scene] = &[
     },
     Scene {
         name: "push that grows the ring",
-        max_records: u64::MAX,
-        track: false,
+        options: IN_THE_RING,
         prepare: |ring| fill(ring, 65_536 - 8 - 16),
         sleepers: &[],
         victim: Act::Push(9),
@@ -154,8 +174,7 @@ pub const SCENES: &[Scene] = &[
     },
     Scene {
         name: "push after a holder was killed",
-        max_records: u64::MAX,
-        track: false,
+        options: Options::LARGEST,
         prepare: leave_a_dead_holder,
         sleepers: &[],
         victim: Act::Push(9),
@@ -165,8 +184,7 @@ pub const SCENES: &[Scene] = &[
     },
     Scene {
         name: "pop of the last record",
-        max_records: u64::MAX,
-        track: false,
+        options: Options::LARGEST,
         prepare: |ring| give(ring, 1),
         sleepers: &[],
         victim: Act::Pop,
@@ -176,8 +194,7 @@ pub const SCENES: &[Scene] = &[
     },
     Scene {
         name: "pop in a ring that tracks",
-        max_records: u64::MAX,
-        track: true,
+        options: Options { track: true, ..Options::LARGEST },
         prepare: |ring| {
             give(ring, 1);
             give(ring, 2);
@@ -199,8 +216,7 @@ pub const SCENES: &[Scene] = &[
     },
     Scene {
         name: "pop that makes room for a putter",
-        max_records: 1,
-        track: false,
+        options: Options { max_records: 1, ..Options::LARGEST },
         prepare: |ring| give(ring, 1),
         sleepers: &[Act::Push(7)],
         victim: Act::Pop,
@@ -210,8 +226,7 @@ pub const SCENES: &[Scene] = &[
     },
     Scene {
         name: "pop that leaves a segment",
-        max_records: u64::MAX,
-        track: false,
+        options: IN_THE_RING,
         prepare: |ring| {
             fill(ring, 65_536 - 8 - 32);
             give(ring, 1);
@@ -226,8 +241,7 @@ pub const SCENES: &[Scene] = &[
     },
     Scene {
         name: "pop that gives memory back",
-        max_records: u64::MAX,
-        track: false,
+        options: IN_THE_RING,
         prepare: |ring| {
             (0..15).for_each(|_| fill(ring, 500_000));
             give(ring, 1);
@@ -247,8 +261,7 @@ pub const SCENES: &[Scene] = &[
     },
     Scene {
         name: "pop that goes to sleep",
-        max_records: u64::MAX,
-        track: false,
+        options: Options::LARGEST,
         prepare: |_| {},
         sleepers: &[],
         victim: Act::Pop,
@@ -258,8 +271,7 @@ pub const SCENES: &[Scene] = &[
     },
     Scene {
         name: "pop that goes to sleep behind another",
-        max_records: u64::MAX,
-        track: false,
+        options: Options::LARGEST,
         prepare: |_| {},
         sleepers: &[Act::Pop],
         victim: Act::Pop,
@@ -269,8 +281,7 @@ pub const SCENES: &[Scene] = &[
     },
     Scene {
         name: "push that goes to sleep behind another",
-        max_records: 1,
-        track: false,
+        options: Options { max_records: 1, ..Options::LARGEST },
         prepare: |ring| give(ring, 1),
         sleepers: &[Act::Push(7)],
         victim: Act::Push(9),
@@ -279,9 +290,107 @@ pub const SCENES: &[Scene] = &[
         afterwards: |_| {},
     },
     Scene {
+        name: "push of a buffer",
+        options: BLOCKS,
+        prepare: |_| {},
+        sleepers: &[],
+        victim: Act::PushParts(9),
+        happened: |before, ring| counts(ring).pushed > before.pushed,
+        frees: 0,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "push of a buffer for a sleeping getter",
+        options: BLOCKS,
+        prepare: |ring| give_parts(ring, 1, 0),
+        sleepers: &[Act::PopParts],
+        victim: Act::PushParts(9),
+        happened: |before, ring| counts(ring).pushed > before.pushed,
+        frees: 1,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "push of a buffer after a holder was killed",
+        options: BLOCKS,
+        prepare: |ring| {
+            give_parts(ring, 1, 3);
+            leave_a_dead_holder(ring);
+        },
+        sleepers: &[],
+        victim: Act::PushParts(9),
+        happened: |before, ring| counts(ring).pushed > before.pushed,
+        frees: 0,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "push of a buffer into the block of a dead reader",
+        options: Options { max_block_bytes: 64 << 10, ..BLOCKS },
+        prepare: |ring| {
+            give_parts(ring, 1, 1);
+            leave_a_dead_reader(ring);
+        },
+        sleepers: &[],
+        victim: Act::PushParts(9),
+        happened: |before, ring| counts(ring).pushed > before.pushed,
+        frees: 0,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "push of a buffer that finds no block",
+        options: Options { max_block_bytes: 0, ..BLOCKS },
+        prepare: |_| {},
+        sleepers: &[],
+        victim: Act::PushParts(9),
+        happened: |before, ring| counts(ring).pushed > before.pushed,
+        frees: 0,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "pop of a buffer, lent and returned",
+        options: BLOCKS,
+        prepare: |ring| give_parts(ring, 1, 2),
+        sleepers: &[],
+        victim: Act::PopParts,
+        happened: |before, ring| counts(ring).popped > before.popped,
+        frees: 0,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "pop of a buffer in one piece",
+        options: BLOCKS,
+        prepare: |ring| give_parts(ring, 1, 2),
+        sleepers: &[],
+        victim: Act::Pop,
+        happened: |before, ring| counts(ring).popped > before.popped,
+        frees: 0,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "pop of a buffer that makes room for a putter",
+        options: Options { max_records: 1, ..BLOCKS },
+        prepare: |ring| give_parts(ring, 1, 1),
+        sleepers: &[Act::PushParts(7)],
+        victim: Act::PopParts,
+        happened: |before, ring| counts(ring).popped > before.popped,
+        frees: 1,
+        afterwards: |_| {},
+    },
+    Scene {
+        name: "pop of a buffer that gives the memory of others back",
+        options: BLOCKS,
+        prepare: |ring| {
+            give_parts(ring, 1, 80);
+            discard(ring, 79);
+        },
+        sleepers: &[],
+        victim: Act::PopParts,
+        happened: |before, ring| counts(ring).popped > before.popped,
+        frees: 0,
+        afterwards: |_| {},
+    },
+    Scene {
         name: "task_done for two who join",
-        max_records: u64::MAX,
-        track: false,
+        options: Options::LARGEST,
         prepare: |ring| {
             give(ring, 1);
             discard(ring, 1);
@@ -294,8 +403,7 @@ pub const SCENES: &[Scene] = &[
     },
     Scene {
         name: "close over two getters",
-        max_records: u64::MAX,
-        track: false,
+        options: Options::LARGEST,
         prepare: |_| {},
         sleepers: &[Act::Pop, Act::Pop],
         victim: Act::Close,
@@ -310,9 +418,7 @@ pub fn scene(name: &str) -> &'static Scene {
 }
 
 pub fn ring(scene: &Scene) -> Ring {
-    let ring =
-        Ring::create(&Options { max_records: scene.max_records, track: scene.track, ..Options::default() })
-            .expect("memfd");
+    let ring = Ring::create(&scene.options).expect("memfd");
     (scene.prepare)(&ring);
     ring
 }
@@ -323,6 +429,26 @@ pub fn counts(ring: &Ring) -> Counts {
 
 fn give(ring: &Ring, name: u8) {
     ring.try_push(&record(name)).expect("room");
+}
+
+/// So many records with buffers, named one after the other.
+fn give_parts(ring: &Ring, first: u8, count: u8) {
+    for name in first..first + count {
+        let parts = ring.push_parts(&record(name), &[&[name; BUFFER]], &mut Plain, Deadline::NOW);
+        parts.expect("room");
+    }
+}
+
+/// Kills a process that has what it took out in its hands.
+fn leave_a_dead_reader(ring: &Ring) {
+    let reader = Child::spawn(|| {
+        let mut loans = Vec::new();
+        ring.pop_parts(&mut Vec::new(), &mut loans, &mut Plain, Deadline::NOW).expect("a record");
+        std::mem::forget(loans);
+        0
+    });
+    assert_eq!(reader.code(), Some(0));
+    assert_eq!(counts(ring).popped, 1);
 }
 
 /// A record of so many bytes whose name is 0: nobody asks what becomes of it.

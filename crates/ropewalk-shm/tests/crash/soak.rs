@@ -24,23 +24,40 @@ pub struct Plan {
     pub options: Options,
     /// Bytes of the longest record.
     pub longest: usize,
+    /// Whether all but its head goes in as a buffer, and comes out on loan.
+    pub in_parts: bool,
 }
 
 pub const PLANS: &[Plan] = &[
     Plan {
         name: "a ring that is never full",
-        options: Options { max_records: u64::MAX, max_bytes: 1 << 28, track: false },
+        options: Options { max_records: u64::MAX, max_bytes: 1 << 28, track: false, ..Options::LARGEST },
         longest: 3000,
+        in_parts: false,
     },
     Plan {
         name: "a ring for one record",
-        options: Options { max_records: 1, max_bytes: 1 << 20, track: true },
+        options: Options { max_records: 1, max_bytes: 1 << 20, track: true, ..Options::LARGEST },
         longest: 100,
+        in_parts: false,
     },
     Plan {
         name: "a ring of 128 KiB",
-        options: Options { max_records: u64::MAX, max_bytes: 128 << 10, track: true },
+        options: Options { max_records: u64::MAX, max_bytes: 128 << 10, track: true, ..Options::LARGEST },
         longest: 9000,
+        in_parts: false,
+    },
+    Plan {
+        name: "a ring of records in blocks",
+        options: Options { max_block_bytes: 8 << 20, block_from: 1000, track: true, ..Options::LARGEST },
+        longest: 3000,
+        in_parts: true,
+    },
+    Plan {
+        name: "a ring of large records",
+        options: Options { max_records: 30, max_block_bytes: 4 << 20, ..Options::LARGEST },
+        longest: 300_000,
+        in_parts: true,
     },
 ];
 
@@ -77,13 +94,18 @@ fn number(record: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(record[at..at + 4].try_into().expect("four bytes"))
 }
 
-fn produce(ring: &Ring, ledger: &Ledger, producer: u32, longest: usize) -> u8 {
+fn produce(ring: &Ring, ledger: &Ledger, producer: u32, plan: &Plan) -> u8 {
     let mut bytes = Vec::new();
     while ledger.cells()[STOP].load(Relaxed) == 0 {
         let ticket = ledger.cells()[NEXT].fetch_add(1, Relaxed);
         assert!((ticket as usize) < RECORDS, "the ledger is too small");
-        record(ticket, producer, longest, &mut bytes);
-        ring.push(&bytes, &mut Plain, Deadline::NEVER).expect("push");
+        record(ticket, producer, plan.longest, &mut bytes);
+        if plan.in_parts {
+            let (head, rest) = bytes.split_at(8);
+            ring.push_parts(head, &[rest], &mut Plain, Deadline::NEVER).expect("push");
+        } else {
+            ring.push(&bytes, &mut Plain, Deadline::NEVER).expect("push");
+        }
         // Far ahead is not the point here: what is inside stays below a few MiB.
         while ring.counts().expect("whole").waiting() > 2000 && ledger.cells()[STOP].load(Relaxed) == 0 {
             std::thread::yield_now();
@@ -92,18 +114,27 @@ fn produce(ring: &Ring, ledger: &Ledger, producer: u32, longest: usize) -> u8 {
     0
 }
 
-fn consume(ring: &Ring, ledger: &Ledger, longest: usize) -> u8 {
+fn consume(ring: &Ring, ledger: &Ledger, plan: &Plan) -> u8 {
     let (mut bytes, mut expected) = (Vec::new(), Vec::new());
+    let (mut loans, mut kept) = (Vec::new(), Vec::new());
     let mut last = std::collections::HashMap::new();
     loop {
-        let place = match ring.pop(&mut bytes, &mut Plain, Deadline::NEVER) {
+        let popped = match plan.in_parts {
+            true => ring.pop_parts(&mut bytes, &mut loans, &mut Plain, Deadline::NEVER),
+            false => ring.pop(&mut bytes, &mut Plain, Deadline::NEVER),
+        };
+        let place = match popped {
             Ok(place) => place,
             Err(PopError::ShutDown) => return 0,
             Err(error) => panic!("{error}"),
         };
         let (ticket, producer) = (number(&bytes, 0), number(&bytes, 4));
-        record(ticket, producer, longest, &mut expected);
-        assert!(bytes == expected, "record {ticket} is torn");
+        record(ticket, producer, plan.longest, &mut expected);
+        let (head, rest) = expected.split_at(bytes.len());
+        assert!(bytes == head && loans.first().is_none_or(|loan| **loan == *rest), "record {ticket} is torn");
+        assert_eq!(loans.len(), usize::from(plan.in_parts));
+        kept.append(&mut loans);
+        kept.drain(..kept.len().saturating_sub(2)); // whoever is killed has some in its hands
         let before = last.insert(producer, ticket);
         assert!(before.is_none_or(|before| before < ticket), "{ticket} of {producer} after {before:?}");
         ledger.cells()[FIRST + ticket as usize].fetch_add(1, Relaxed);
@@ -135,9 +166,9 @@ fn round(plan: &Plan, kills: usize, chance: &mut Chance) -> Tally {
         lives += 1;
         let life = lives;
         if place < PRODUCERS {
-            Child::spawn(|| produce(&ring, &ledger, life, plan.longest))
+            Child::spawn(|| produce(&ring, &ledger, life, plan))
         } else {
-            Child::spawn(|| consume(&ring, &ledger, plan.longest))
+            Child::spawn(|| consume(&ring, &ledger, plan))
         }
     };
     let mut children: Vec<Child> = (0..PRODUCERS + CONSUMERS).map(&mut start).collect();
@@ -163,6 +194,8 @@ fn round(plan: &Plan, kills: usize, chance: &mut Chance) -> Tally {
 
     let Counts { pushed, popped, .. } = ring.counts().expect("whole");
     assert_eq!(pushed, popped, "{}", plan.name);
+    let blocks = ring.blocks().expect("whole");
+    assert_eq!((blocks.writing, blocks.queued, blocks.reading), (0, 0, 0), "{}", plan.name);
     let mut seen = 0;
     let (tickets, places) = ledger.cells()[FIRST..].split_at(RECORDS);
     for (ticket, cell) in tickets.iter().enumerate() {

@@ -17,6 +17,9 @@ const BACK: &str = "ROPEWALK_BENCH_BACK";
 
 const STREAM: usize = 5000;
 const SIZES: [usize; 4] = [8, 200, 10_000, 65_536];
+const LARGE: [usize; 3] = [64 << 10, 1 << 20, 8 << 20];
+/// Bytes of a stream of large records.
+const LARGE_STREAM: usize = 256 << 20;
 
 /// Does what a bench that started this process asks for; says whether one did.
 pub fn was_started_by_a_bench() -> bool {
@@ -32,7 +35,22 @@ pub fn was_started_by_a_bench() -> bool {
                 break;
             }
             if count.is_multiple_of(every) {
-                back.push(&record, &mut Plain, Deadline::NEVER).unwrap();
+                back.push(&record[..record.len().min(8)], &mut Plain, Deadline::NEVER).unwrap();
+            }
+        }
+    } else if kind == "loans" {
+        let there = Queue::open(told(THERE).unwrap().as_ref()).unwrap();
+        let back = Queue::open(told(BACK).unwrap().as_ref()).unwrap();
+        let (mut body, mut loans) = (Vec::new(), Vec::new());
+        for count in 1_usize.. {
+            if there.pop_parts(&mut body, &mut loans, &mut Plain, Deadline::NEVER).is_err() {
+                break;
+            }
+            // What is received is looked at, a word in each page.
+            std::hint::black_box(loans[0].iter().step_by(4096).fold(0_u8, |sum, byte| sum ^ byte));
+            loans.clear();
+            if count.is_multiple_of(every) {
+                back.push(b"answer", &mut Plain, Deadline::NEVER).unwrap();
             }
         }
     } else {
@@ -118,6 +136,42 @@ mod stream {
     #[divan::bench(args = SIZES)]
     fn std_pipe(bencher: Bencher<'_, '_>, size: usize) {
         pipes(bencher, size, STREAM);
+    }
+}
+
+fn loans(bencher: Bencher<'_, '_>, size: usize, every: usize) {
+    let (there, back) = (Queue::unbounded().unwrap(), Queue::unbounded().unwrap());
+    let mut command = another("loans", every);
+    let mut child = command.env(THERE, there.place()).env(BACK, back.place()).spawn().unwrap();
+    let record = vec![7; size];
+    let mut answer = Vec::new();
+    bencher.counter(ItemsCount::new(every)).bench_local(|| {
+        for _ in 0..every {
+            there.push_parts(b"", &[&record], &mut Plain, Deadline::NEVER).unwrap();
+        }
+        back.pop_into(&mut answer, &mut Plain, Deadline::NEVER).unwrap();
+    });
+    there.shutdown().unwrap();
+    child.wait().unwrap();
+}
+
+#[divan::bench_group(sample_count = 20, sample_size = 1)]
+mod large {
+    use super::*;
+
+    #[divan::bench(args = LARGE)]
+    fn ropewalk_process_queue(bencher: Bencher<'_, '_>, size: usize) {
+        queues(bencher, size, LARGE_STREAM / size);
+    }
+
+    #[divan::bench(args = LARGE)]
+    fn ropewalk_process_queue_on_loan(bencher: Bencher<'_, '_>, size: usize) {
+        loans(bencher, size, LARGE_STREAM / size);
+    }
+
+    #[divan::bench(args = LARGE)]
+    fn std_pipe(bencher: Bencher<'_, '_>, size: usize) {
+        pipes(bencher, size, LARGE_STREAM / size);
     }
 }
 

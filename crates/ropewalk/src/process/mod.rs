@@ -1,4 +1,4 @@
-//! Items from process to process, whoever of them is killed.
+//! Items from process to process, and locks between them, whoever of them is killed.
 //!
 //! | file | what it is |
 //! |---|---|
@@ -6,6 +6,9 @@
 //! | `crew` | tasks for worker processes, and their answers |
 //! | `pool` | worker processes that do functions of this program |
 //! | `iter` | records one after the other, until the queue is shut down |
+//! | `lock` | one holder at a time; after a dead one, the next |
+//! | `semaphore` | a number of permits |
+//! | `object` | where those lie, and how another process gets at them |
 //!
 //! What is shared lies in anonymous memory that goes from process to process as a descriptor. It has no name that
 //! could be left behind, and ends with the last process that has it, also when all are killed. A process that is
@@ -17,12 +20,22 @@
 mod crew;
 mod iter;
 mod pool;
+mod lock;
+pub(crate) mod object;
 mod queue;
+mod semaphore;
 
 pub use crew::{Arrival, Crew, Handed, Refused, TakeError, Task, Worker};
 pub use iter::Iter;
 pub use pool::{Answer, Functions, Pool, PoolBuilder, Program, SubmitError, TaskError, WorkerDied};
+pub use lock::{Lock, Taken};
+#[doc(hidden)]
+pub use object::Memory;
+pub use object::Passed;
 pub use queue::Queue;
 pub use ropewalk_os::identity::Identity;
-pub use ropewalk_shm::ring::{Counts, DoneError, Fault, JoinError, Loan, Options, PopError, PushError};
+pub use ropewalk_shm::ring::{
+    Blocks, Counts, DoneError, Fault, JoinError, Loan, Options, PopError, PushError,
+};
 pub use ropewalk_shm::segment::OpenError;
+pub use semaphore::Semaphore;

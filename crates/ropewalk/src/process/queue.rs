@@ -1,7 +1,8 @@
 //! Byte records between processes.
 
 use super::{
-    Counts, DoneError, Fault, Identity, Iter, JoinError, Loan, OpenError, Options, PopError, PushError,
+    Blocks, Counts, DoneError, Fault, Identity, Iter, JoinError, Loan, OpenError, Options, PopError,
+    PushError,
 };
 use ropewalk_os::{Block, Deadline, Plain};
 use ropewalk_shm::ring::Ring;
@@ -275,6 +276,28 @@ impl Queue {
         self.ring.pop_parts(body, loans, block, deadline)
     }
 
+    /// Waits until a record is inside, at most until `deadline`, and leaves it there. Who takes it next may be another.
+    ///
+    /// # Errors
+    /// [`PopError`].
+    ///
+    /// ```
+    /// use ropewalk::{Deadline, Plain, process::{PopError, Queue}};
+    /// let queue = Queue::unbounded()?;
+    /// assert_eq!(queue.wait_filled(&mut Plain, Deadline::NOW), Err(PopError::Empty));
+    /// queue.try_push(b"rope").unwrap();
+    /// queue.wait_filled(&mut Plain, Deadline::NEVER).unwrap();
+    /// assert_eq!(queue.len().unwrap(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn wait_filled<B: Block>(
+        &self,
+        block: &mut B,
+        deadline: Deadline,
+    ) -> Result<(), PopError<B::Interrupt>> {
+        self.ring.wait_filled(block, deadline)
+    }
+
     /// Takes the first record out if there is one now.
     ///
     /// # Errors
@@ -347,6 +370,24 @@ impl Queue {
     /// ```
     pub fn counts(&self) -> Result<Counts, Fault> {
         self.ring.counts()
+    }
+
+    /// What large parts of records have in memory now: being written, waiting inside, or in the hands of who received
+    /// them. What processes left that have died is taken from them first.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    ///
+    /// ```
+    /// let queue = ropewalk::process::Queue::unbounded()?;
+    /// queue.try_push(&[7; 100_000]).unwrap();
+    /// assert_eq!(queue.blocks().unwrap().queued, 1);
+    /// queue.try_pop().unwrap();
+    /// assert_eq!(queue.blocks().unwrap().queued, 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn blocks(&self) -> Result<Blocks, Fault> {
+        self.ring.blocks()
     }
 
     /// How many records make it full; the largest number if it is not bounded.

@@ -6,6 +6,7 @@ import itertools
 import multiprocessing
 import multiprocessing.connection
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -16,10 +17,10 @@ from typing import Any
 from ropewalk import _ropewalk
 from ropewalk.concurrent.futures.future import Future
 from ropewalk.original import OneOfBoth
-from ropewalk.processes import nesting
-from ropewalk.processes.crew import Crew
-from ropewalk.processes.encoding import Failure, decode, encode_task
-from ropewalk.processes.worker import Manner, work
+from ropewalk.processes import kinds, nesting
+from ropewalk.processes.crew import Crew, wake
+from ropewalk.processes.encoding import CALL, KEYWORDS, enlist
+from ropewalk.processes.worker import Failure, Manner, work
 
 __all__ = ["ProcessPoolExecutor"]
 
@@ -46,12 +47,12 @@ class _Employer:
         self.limit = executor._max_tasks_per_child
         self.lock = executor._shutdown_lock
         self.closing = False
-        self.crew = Crew(self, executor._max_workers)
+        self.crew = Crew(self, executor._max_workers, _raised)
 
     def _left_alone(self, _: Any) -> None:
         # Called by the garbage collector, anywhere: takes no lock.
         self.closing = True
-        self.crew.wake()
+        wake(self.crew.engine)
 
     def hire(self) -> Any:
         arguments = (self.crew.link, ExecutorManner(), self.initializer, self.initargs, self.limit)
@@ -73,11 +74,8 @@ class _Employer:
         except _base.InvalidStateError:
             pass  # somebody has cancelled or finished it himself
 
-    def raised(self, failure: Failure, detail: Any) -> BaseException:
-        error = decode(failure.pickled)
-        if failure.text:
-            error.__cause__ = _process._RemoteTraceback(f'\n"""\n{failure.text}"""')
-        return error  # type: ignore[no-any-return]
+    def harvested(self, harvest: Any) -> None:
+        """An executor has none."""
 
     def call(self, detail: Any) -> Any:
         return detail
@@ -90,22 +88,37 @@ class _Employer:
         with self.lock:
             self.closing = True
             if executor is not None:
+                executor._ready = False
                 executor._broken = f"{why}: the process pool is not usable anymore"
                 executor._shutdown_thread = True
         return process.BrokenProcessPool(why)
 
     def ended(self) -> None:
-        """Nothing is left to do here."""
+        self.initializer, self.initargs = None, ()
+
+
+def _raised(failure: Failure) -> BaseException:
+    _, text, pickled = failure
+    error: BaseException = _ropewalk.loads(pickled)
+    if text:
+        error.__cause__ = _process._RemoteTraceback(f'\n"""\n{text}"""')
+    return error
 
 
 class _Bell:
-    """What the original's hook at exit rings, so that the collector looks whether it is over."""
+    """What the original's hook at exit rings, so that the collector looks whether it is over.
 
-    def __init__(self, crew: Crew) -> None:
-        self._crew = crew
+    That hook keeps it in a table by the collector's thread, weakly: it must not keep the thread alive.
+    """
+
+    def __init__(self, engine: _ropewalk.Crew) -> None:
+        self._engine = engine
 
     def wakeup(self) -> None:
-        self._crew.wake()
+        if _process._global_shutdown and issubclass(getattr(sys, "last_type", None) or Exception, KeyboardInterrupt):
+            # The program has ended by Ctrl-C: nobody waits for what is left.
+            self._engine.notify(kinds.INTERRUPTED, b"")
+        wake(self._engine)
 
     def clear(self) -> None:
         """Nothing to clear."""
@@ -117,12 +130,11 @@ class _Bell:
 class _CallQueue:
     """``_call_queue``, for programs that join or count it."""
 
-    def __init__(self, crew: Crew) -> None:
-        self._crew = crew
+    def __init__(self, engine: _ropewalk.Crew) -> None:
+        self._engine = engine
 
     def qsize(self) -> int:
-        engine = self._crew.engine
-        return engine.unfinished - engine.in_line
+        return self._engine.unfinished - self._engine.in_line
 
     def empty(self) -> bool:
         return self.qsize() == 0
@@ -197,36 +209,38 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
         self._initargs = initargs
         self._max_tasks_per_child = max_tasks_per_child
         self._shutdown_thread = False
-        self._shutdown_lock = threading.Lock()
         self._broken: Any = False
         self._begin_anew()
         _executors.add(self)
 
     def _begin_anew(self) -> None:
+        """Nobody is hired: that happens with the first task."""
+        self._shutdown_lock = threading.Lock()
+        self._ready = False  # a task needs nothing but a place in line
         self._processes: Any = {}
         self._executor_manager_thread: Any = None
         self._executor_manager_thread_wakeup: Any = None
         self._call_queue: Any = None
         self._result_queue: Any = None
-        self._employer: Any = _Employer(self)
-        self._crew: Any = self._employer.crew
-        self._enlist: Any = self._crew.engine.enlist
-        self._call_queue = _CallQueue(self._crew)
-        self._idle = 0
+        self._employer: Any = None
+        self._crew: Any = None
+        self._engine: Any = None
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        future = Future()
-        call = (fn, args, kwargs)
-        try:
-            body = encode_task(call)
-        except Exception as error:
+        if not self._ready or _process._global_shutdown:
             with self._shutdown_lock:
                 self._get_ready()
+        future = Future()
+        engine = self._engine
+        try:
+            if kwargs:
+                enlist(engine, future, (fn, args, kwargs), KEYWORDS, fn, (args, kwargs))
+            else:
+                enlist(engine, future, (fn, args, kwargs), CALL, fn, args)
+        except Exception as error:
+            if engine is None or engine.closed:
+                raise RuntimeError("cannot schedule new futures after shutdown") from None
             future.set_exception(error)
-            return future
-        with self._shutdown_lock:
-            self._get_ready()
-            self._enlist(future, call, body)
         return future
 
     def _get_ready(self) -> None:
@@ -237,13 +251,15 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
             raise RuntimeError("cannot schedule new futures after shutdown")
         if _process._global_shutdown:
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
-        if self._executor_manager_thread is None:
+        if self._engine is None:
             self._begin()
-        elif self._safe_to_dynamically_spawn_children and len(self._processes) < self._max_workers:
+        elif self._safe_to_dynamically_spawn_children and not self._engine.count_off():
             self._crew.hire()
+        self._ready = len(self._processes) >= self._max_workers
 
     def _begin(self) -> None:
-        crew = self._crew
+        employer = _Employer(self)
+        crew = employer.crew
         crew.hire(1 if self._safe_to_dynamically_spawn_children else self._max_workers)
         try:
             crew.start()
@@ -253,8 +269,9 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
             crew.terminate()
             raise process.BrokenProcessPool(self._broken) from error
         self._executor_manager_thread = crew.collector
-        self._executor_manager_thread_wakeup = _Bell(crew)
-        _process._threads_wakeups[crew.collector] = self._executor_manager_thread_wakeup
+        self._executor_manager_thread_wakeup = _process._threads_wakeups[crew.collector] = _Bell(crew.engine)
+        self._call_queue = _CallQueue(crew.engine)
+        self._employer, self._crew, self._engine = employer, crew, crew.engine
 
     def map(
         self, fn: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
@@ -271,15 +288,16 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         with self._shutdown_lock:
             self._shutdown_thread = True
-            employer, collector = self._employer, self._executor_manager_thread
+            self._ready = False
+            employer, crew, collector = self._employer, self._crew, self._executor_manager_thread
             if employer is not None:
                 employer.closing = True
         if employer is not None:
             if cancel_futures:
-                for future, _ in self._crew.engine.withdraw_all():
+                for future, _ in crew.engine.withdraw_all():
                     if future.cancel():
                         future.set_running_or_notify_cancel()
-            self._crew.wake()
+            wake(crew.engine)
         if collector is not None and wait:
             collector.join()
         self._executor_manager_thread = None
@@ -287,13 +305,30 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
         self._result_queue = None
         self._processes = None
         self._executor_manager_thread_wakeup = None
-        self._employer = self._crew = self._enlist = None
+        self._employer = self._crew = self._engine = None
+
+    def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> bool | None:
+        """As the original's; but after Ctrl-C nothing is waited for."""
+        if exc_type is not None and issubclass(exc_type, KeyboardInterrupt) and self._crew is not None:
+            self._crew.give_up("the program was interrupted")
+        self.shutdown(wait=True)
+        return False
 
     def __getstate__(self) -> Any:
         raise TypeError("cannot pickle '_thread.lock' object")
 
 
 _executors: weakref.WeakSet[ProcessPoolExecutor] = weakref.WeakSet()
+
+
+def _renew() -> None:
+    """In the child of a fork: the workers are the parent's, and so are the tasks."""
+    for executor in list(_executors):
+        if executor.__dict__.get("_employer") is not None:
+            executor._begin_anew()
+
+
+os.register_at_fork(after_in_child=_renew)
 
 ProcessPoolExecutor.submit.__doc__ = _Original.submit.__doc__
 ProcessPoolExecutor.map.__doc__ = _Original.map.__doc__

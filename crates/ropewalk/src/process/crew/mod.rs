@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `line` | the tasks that wait, the first in line first |
 //! | `window` | how many tasks the shared queue should hold |
+//! | `reading` | who reads the answers: a thread for all, or the one that waits |
 //! | `record` | how tasks and answers are written |
 //! | `worker` | the end of a worker |
 //!
@@ -18,15 +19,17 @@
 //! ([`Crew::notify`]) by who saw it.
 
 mod line;
+mod reading;
 mod record;
 mod window;
 mod worker;
 
 pub use worker::{TakeError, Task, Worker};
 
-use super::{Fault, Identity, Options, PopError, PushError, Queue};
+use super::{Fault, Identity, Loan, Options, PopError, PushError, Queue};
 use crate::primitive::Mutex;
 use line::{Line, Waiting};
+use reading::Reading;
 use record::Answered;
 use ropewalk_os::{Block, Deadline};
 use std::collections::HashMap;
@@ -42,14 +45,14 @@ use window::Window;
 ///
 /// let crew = Crew::new()?;
 /// crew.set_workers(1);
-/// crew.enlist("the ticket", 0, b"task");
+/// crew.enlist("the ticket", 0, b"task").unwrap();
 /// crew.post(|_ticket| Handed::Go).unwrap();
 ///
 /// // As another process would:
 /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
 /// let task = worker.take(&mut Plain, Deadline::NEVER).unwrap();
 /// assert_eq!(worker.body(), b"task");
-/// worker.answer(&task, 1, b"done", &mut Plain, Deadline::NEVER).unwrap();
+/// worker.answer(&task, 1, b"done", &[], &mut Plain, Deadline::NEVER).unwrap();
 ///
 /// let arrival = crew.next(&mut Plain, Deadline::NEVER).unwrap();
 /// let Arrival::Answer { ticket, kind, body, .. } = arrival else { panic!() };
@@ -61,6 +64,7 @@ pub struct Crew<T> {
     tasks: Queue,
     answers: Queue,
     inside: Mutex<Inside<T>>,
+    reading: Reading<T>,
 }
 
 #[derive(Debug)]
@@ -74,6 +78,7 @@ struct Inside<T> {
     /// Records that dead processes had in hand, about which nobody has asked yet.
     fallen: Vec<(Identity, u64)>,
     next: u64,
+    closed: bool,
 }
 
 #[derive(Debug)]
@@ -84,6 +89,9 @@ struct Posted<T> {
     len: usize,
     since: Instant,
 }
+
+/// The kind of a notice that means nothing but that.
+const LOOK_UP: u8 = 0;
 
 /// What came back.
 #[derive(Debug)]
@@ -100,6 +108,8 @@ pub enum Arrival<T> {
         took: Duration,
         /// The answer.
         body: Vec<u8>,
+        /// The buffers that came with it.
+        loans: Vec<Loan>,
     },
     /// A notice of some process.
     Notice {
@@ -137,9 +147,10 @@ impl<T> Crew<T> {
             window: Window::default(),
             fallen: Vec::new(),
             next: 1,
+            closed: false,
         };
         let tasks = Queue::with(&Options { track: true, ..Options::default() })?;
-        Ok(Crew { tasks, answers: Queue::unbounded()?, inside: Mutex::new(inside) })
+        Ok(Crew { tasks, answers: Queue::unbounded()?, inside: Mutex::new(inside), reading: Reading::new() })
     }
 
     /// The queue from which workers take.
@@ -177,18 +188,31 @@ impl<T> Crew<T> {
 
     /// Puts a task in line; higher `priority` goes first, equals in their order. Gives its number.
     ///
+    /// # Errors
+    /// The ticket, after [`Crew::dismiss_if_idle`].
+    ///
     /// ```
     /// let crew = ropewalk::process::Crew::new()?;
-    /// assert_eq!(crew.enlist('a', 0, b"task"), 1);
-    /// assert_eq!(crew.enlist('b', 0, b"task"), 2);
+    /// assert_eq!(crew.enlist('a', 0, b"task"), Ok(1));
+    /// assert_eq!(crew.enlist('b', 0, b"task"), Ok(2));
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn enlist(&self, ticket: T, priority: i64, body: &[u8]) -> u64 {
+    pub fn enlist(&self, ticket: T, priority: i64, body: &[u8]) -> Result<u64, T> {
+        let mut record = Vec::with_capacity(record::NUMBER + body.len());
         let mut inside = self.inside.lock();
+        if inside.closed {
+            return Err(ticket);
+        }
         let id = inside.next;
         inside.next += 1;
-        inside.line.push(Waiting { id, priority, ticket, record: record::task(id, body) });
-        id
+        record::write_task(&mut record, id, body);
+        let others = inside.line.len() + inside.moving + inside.posted.len();
+        inside.line.push(Waiting { id, priority, ticket, record });
+        drop(inside);
+        if others > 0 {
+            self.reading.call();
+        }
+        Ok(id)
     }
 
     /// Hands tasks to the workers, as many as the window lets through. `hand` is asked about each ticket first, with no
@@ -200,7 +224,7 @@ impl<T> Crew<T> {
     /// ```
     /// use ropewalk::process::{Crew, Handed};
     /// let crew = Crew::new()?;
-    /// crew.enlist('a', 0, b"task");
+    /// crew.enlist('a', 0, b"task").unwrap();
     /// crew.post(|_| Handed::Drop).unwrap();
     /// assert!(crew.is_idle());
     /// # Ok::<(), std::io::Error>(())
@@ -242,6 +266,7 @@ impl<T> Crew<T> {
     }
 
     /// The next answer or notice, waiting until `deadline`. An answer to a task that has come out already is dropped.
+    /// For one thread at a time, the host of the crew.
     ///
     /// # Errors
     /// [`PopError`].
@@ -257,25 +282,107 @@ impl<T> Crew<T> {
         &self,
         block: &mut B,
         deadline: Deadline,
-    ) -> Result<Arrival<T>, PopError<B::Interrupt>> {
+    ) -> Result<Arrival<T>, PopError<B::Interrupt>>
+    where
+        T: Send,
+    {
         loop {
-            let record = self.answers.pop(block, deadline)?;
-            if let Some(arrival) = self.arrived(record) {
+            if let Some(arrival) = self.reading.take_aside() {
+                return Ok(arrival);
+            }
+            if deadline.remaining().is_none() && self.reading.is_rhythmic() {
+                block.detached(|| self.reading.stay_away());
+                continue;
+            }
+            if let Some(arrival) = self.read(block, deadline)? {
                 return Ok(arrival);
             }
         }
     }
 
-    fn arrived(&self, mut record: Vec<u8>) -> Option<Arrival<T>> {
+    fn read<B: Block>(
+        &self,
+        block: &mut B,
+        deadline: Deadline,
+    ) -> Result<Option<Arrival<T>>, PopError<B::Interrupt>> {
+        let (mut record, mut loans) = (Vec::new(), Vec::new());
+        self.answers.pop_parts(&mut record, &mut loans, block, deadline)?;
+        Ok(self.arrived(record, loans))
+    }
+
+    /// A thread that is about to wait for the answer to a task may read it itself, if `mine` says of a ticket that it is
+    /// the one, and if nobody else waits for anything. `None`: let it be told by the host.
+    ///
+    /// # Errors
+    /// [`PopError`], of the wait.
+    ///
+    /// ```
+    /// use ropewalk::process::Crew;
+    /// use ropewalk::{Deadline, Plain};
+    /// let crew = Crew::new()?;
+    /// crew.enlist('a', 0, b"task").unwrap();
+    /// // The host is there:
+    /// assert!(crew.visit(|ticket| *ticket == 'a', &mut Plain, Deadline::NEVER).unwrap().is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn visit<B: Block>(
+        &self,
+        mine: impl Fn(&T) -> bool,
+        block: &mut B,
+        deadline: Deadline,
+    ) -> Result<Option<Arrival<T>>, PopError<B::Interrupt>> {
+        if !self.reading.enter(self.unfinished() == 1) {
+            return Ok(None);
+        }
+        match self.read(block, deadline) {
+            // The host has dealt with something: perhaps with this very task.
+            Ok(None) => {
+                self.reading.leave(false);
+                return Ok(None);
+            }
+            Ok(Some(arrival)) => {
+                if matches!(&arrival, Arrival::Answer { ticket, .. } if mine(ticket)) {
+                    self.reading.leave(true);
+                    return Ok(Some(arrival));
+                }
+                self.reading.put_aside(arrival);
+                self.reading.leave(false);
+                return Ok(None);
+            }
+            Err(error) => {
+                self.reading.leave(false);
+                return Err(error);
+            }
+        }
+    }
+
+    /// After the host has dealt with what came: a guest who reads meanwhile, and whose answer may have been among it, looks
+    /// up.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    ///
+    /// ```
+    /// ropewalk::process::Crew::<u32>::new()?.settled().unwrap(); // nobody reads
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn settled(&self) -> Result<(), PushError> {
+        if self.reading.has_guest() { self.notify(LOOK_UP, b"") } else { Ok(()) }
+    }
+
+    fn arrived(&self, mut record: Vec<u8>, loans: Vec<Loan>) -> Option<Arrival<T>> {
         let Answered { id, kind, took } = record::read(&record)?;
         record.drain(..record::HEAD);
+        if id == 0 && kind == LOOK_UP {
+            return None;
+        }
         if id == 0 {
             return Some(Arrival::Notice { kind, body: record });
         }
         let mut inside = self.inside.lock();
         let posted = inside.posted.remove(&id)?;
         inside.window.answered(posted.len, took);
-        Some(Arrival::Answer { id, ticket: posted.ticket, kind, took, body: record })
+        Some(Arrival::Answer { id, ticket: posted.ticket, kind, took, body: record, loans })
     }
 
     /// Puts a notice behind all answers that came so far.
@@ -292,6 +399,8 @@ impl<T> Crew<T> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn notify(&self, kind: u8, body: &[u8]) -> Result<(), PushError> {
+        // Read by the host: a guest would have to call it.
+        self.reading.call();
         self.answers.try_push(&record::answer(0, kind, Duration::ZERO, body)).map(drop)
     }
 
@@ -299,7 +408,7 @@ impl<T> Crew<T> {
     ///
     /// ```
     /// let crew = ropewalk::process::Crew::new()?;
-    /// let id = crew.enlist('a', 0, b"task");
+    /// let id = crew.enlist('a', 0, b"task").unwrap();
     /// assert_eq!(crew.withdraw(id), Some('a'));
     /// assert_eq!(crew.withdraw(id), None);
     /// # Ok::<(), std::io::Error>(())
@@ -312,7 +421,7 @@ impl<T> Crew<T> {
     ///
     /// ```
     /// let crew = ropewalk::process::Crew::new()?;
-    /// crew.enlist('a', 0, b"task");
+    /// crew.enlist('a', 0, b"task").unwrap();
     /// assert_eq!(crew.withdraw_all(), ['a']);
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -326,7 +435,7 @@ impl<T> Crew<T> {
     /// ```
     /// use ropewalk::process::{Crew, Handed};
     /// let crew = Crew::new()?;
-    /// crew.enlist('a', 0, b"task");
+    /// crew.enlist('a', 0, b"task").unwrap();
     /// crew.post(|_| Handed::Go).unwrap();
     /// assert_eq!(crew.give_up(), ['a']);
     /// assert!(crew.is_idle());
@@ -374,13 +483,23 @@ impl<T> Crew<T> {
     ///
     /// ```
     /// let crew = ropewalk::process::Crew::new()?;
-    /// crew.enlist('a', 0, b"task");
+    /// crew.enlist('a', 0, b"task").unwrap();
     /// assert_eq!(crew.unfinished(), 1);
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn unfinished(&self) -> usize {
         let inside = self.inside.lock();
         inside.line.len() + inside.moving + inside.posted.len()
+    }
+
+    /// Whether no task is taken any more.
+    ///
+    /// ```
+    /// assert!(!ropewalk::process::Crew::<u32>::new()?.is_closed());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn is_closed(&self) -> bool {
+        self.inside.lock().closed
     }
 
     /// Whether no task is left.
@@ -397,7 +516,7 @@ impl<T> Crew<T> {
     ///
     /// ```
     /// let crew = ropewalk::process::Crew::new()?;
-    /// crew.enlist('a', 0, b"task");
+    /// crew.enlist('a', 0, b"task").unwrap();
     /// assert_eq!(crew.in_line(), 1);
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -405,7 +524,7 @@ impl<T> Crew<T> {
         self.inside.lock().line.len()
     }
 
-    /// Workers that find no more task go home.
+    /// If no task is left, none will be taken any more, and workers that look for one go home. Whether it is so.
     ///
     /// # Errors
     /// [`Fault`].
@@ -415,12 +534,21 @@ impl<T> Crew<T> {
     /// use ropewalk::{Deadline, Plain};
     /// let crew = Crew::<u32>::new()?;
     /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
-    /// crew.dismiss().unwrap();
+    /// assert!(crew.dismiss_if_idle().unwrap());
     /// assert!(matches!(worker.take(&mut Plain, Deadline::NEVER), Err(TakeError::Dismissed)));
+    /// assert_eq!(crew.enlist(7, 0, b"late"), Err(7));
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn dismiss(&self) -> Result<(), Fault> {
-        self.tasks.shutdown()
+    pub fn dismiss_if_idle(&self) -> Result<bool, Fault> {
+        {
+            let mut inside = self.inside.lock();
+            if inside.line.len() + inside.moving + inside.posted.len() > 0 {
+                return Ok(false);
+            }
+            inside.closed = true;
+        }
+        self.tasks.shutdown()?;
+        Ok(true)
     }
 }
 

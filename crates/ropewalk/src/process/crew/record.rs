@@ -18,11 +18,9 @@ pub(super) struct Answered {
     pub(super) took: Duration,
 }
 
-pub(super) fn task(id: u64, body: &[u8]) -> Vec<u8> {
-    let mut record = Vec::with_capacity(NUMBER + body.len());
-    record.extend_from_slice(&id.to_le_bytes());
-    record.extend_from_slice(body);
-    record
+pub(super) fn write_task(into: &mut Vec<u8>, id: u64, body: &[u8]) {
+    into.extend_from_slice(&id.to_le_bytes());
+    into.extend_from_slice(body);
 }
 
 pub(super) fn number(record: &[u8]) -> Option<u64> {
@@ -64,7 +62,9 @@ mod tests {
         let record = answer(7, 3, took, b"body");
         assert_eq!(read(&record), Some(Answered { id: 7, kind: 3, took }));
         assert_eq!(&record[HEAD..], b"body");
-        assert_eq!(number(&task(9, b"body")), Some(9));
+        let mut record = Vec::new();
+        write_task(&mut record, 9, b"body");
+        assert_eq!(number(&record), Some(9));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The end of a worker: one task after the other.
 
 use super::record;
+use crate::primitive::Arc;
 use crate::process::{Fault, OpenError, PopError, PushError, Queue};
 use ropewalk_os::{Block, Deadline};
 use std::os::fd::OwnedFd;
@@ -14,18 +15,20 @@ use std::time::{Duration, Instant};
 /// use ropewalk::{Deadline, Plain};
 ///
 /// let crew = Crew::new()?;
-/// crew.enlist((), 0, b"task");
+/// crew.enlist((), 0, b"task").unwrap();
 /// crew.post(|_| Handed::Go).unwrap();
 /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
 /// let task = worker.take(&mut Plain, Deadline::NEVER).unwrap();
 /// assert_eq!(worker.body(), b"task");
-/// worker.answer(&task, 0, b"done", &mut Plain, Deadline::NEVER).unwrap();
+/// worker.answer(&task, 0, b"done", &[], &mut Plain, Deadline::NEVER).unwrap();
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Worker {
-    tasks: Queue,
+    tasks: Arc<Queue>,
     answers: Queue,
+    /// Whether a task is in hand.
+    busy: bool,
     record: Vec<u8>,
     answer: Vec<u8>,
 }
@@ -86,7 +89,7 @@ impl Worker {
     }
 
     fn new(tasks: Queue, answers: Queue) -> Worker {
-        Worker { tasks, answers, record: Vec::new(), answer: Vec::new() }
+        Worker { tasks: Arc::new(tasks), answers, busy: false, record: Vec::new(), answer: Vec::new() }
     }
 
     /// Takes the next task in hand; its bytes are then in [`body`](Worker::body). If this process dies before it
@@ -109,7 +112,7 @@ impl Worker {
         deadline: Deadline,
     ) -> Result<Task, TakeError<B::Interrupt>> {
         match self.tasks.pop_into(&mut self.record, block, deadline) {
-            Ok(_) => {}
+            Ok(_) => self.busy = true,
             Err(PopError::Empty) => return Err(TakeError::None),
             Err(PopError::ShutDown) => return Err(TakeError::Dismissed),
             Err(PopError::Interrupted(interrupt)) => return Err(TakeError::Interrupted(interrupt)),
@@ -133,7 +136,7 @@ impl Worker {
         self.record.get(record::NUMBER..).unwrap_or(&[])
     }
 
-    /// Answers a task, waiting for room until `deadline`; then nothing is in hand any more.
+    /// Answers a task by a body and buffers beside it, waiting for room until `deadline`; then nothing is in hand any more.
     ///
     /// # Errors
     /// [`PushError`]; the task is still in hand.
@@ -142,11 +145,11 @@ impl Worker {
     /// use ropewalk::process::{Crew, Handed, Worker};
     /// use ropewalk::{Deadline, Plain};
     /// let crew = Crew::new()?;
-    /// crew.enlist((), 0, b"task");
+    /// crew.enlist((), 0, b"task").unwrap();
     /// crew.post(|_| Handed::Go).unwrap();
     /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
     /// let task = worker.take(&mut Plain, Deadline::NEVER).unwrap();
-    /// worker.answer(&task, 0, b"done", &mut Plain, Deadline::NEVER).unwrap();
+    /// worker.answer(&task, 0, b"done", &[], &mut Plain, Deadline::NEVER).unwrap();
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn answer<B: Block>(
@@ -154,12 +157,18 @@ impl Worker {
         task: &Task,
         kind: u8,
         body: &[u8],
+        parts: &[&[u8]],
         block: &mut B,
         deadline: Deadline,
     ) -> Result<(), PushError<B::Interrupt>> {
         record::write_answer(&mut self.answer, task.id, kind, task.since.elapsed(), body);
-        self.answers.push(&self.answer, block, deadline)?;
+        if parts.is_empty() {
+            self.answers.push(&self.answer, block, deadline)?;
+        } else {
+            self.answers.push_parts(&self.answer, parts, block, deadline)?;
+        }
         self.tasks.put_down();
+        self.busy = false;
         Ok(())
     }
 
@@ -178,5 +187,15 @@ impl Worker {
     pub fn notify(&self, kind: u8, body: &[u8]) -> Result<(), PushError> {
         let record = record::answer(0, kind, Duration::ZERO, body);
         self.answers.try_push(&record).map(drop)
+    }
+}
+
+impl Drop for Worker {
+    /// A process that lets go of the queue has nothing in hand; one that is about to end in the midst of a task must not
+    /// look like that.
+    fn drop(&mut self) {
+        if self.busy {
+            std::mem::forget(Arc::clone(&self.tasks));
+        }
     }
 }

@@ -1,0 +1,37 @@
+"""The memory in which shared objects lie, on its way to a process that is being started.
+
+Many objects lie in one memory.  It is sent once, as a descriptor; each object then sends its number in it.
+"""
+
+from __future__ import annotations
+
+import weakref
+from multiprocessing import context, reduction
+from typing import Any
+
+from ropewalk import _ropewalk
+
+__all__ = ["shared"]
+
+_memories: weakref.WeakValueDictionary[int, _ropewalk.Memory] = weakref.WeakValueDictionary()
+
+
+def shared(memory: _ropewalk.Memory) -> _ropewalk.Memory:
+    """The one object that stands for this memory, so that a pickler sees that it is the same."""
+    return _memories.setdefault(memory.id, memory)
+
+
+def _reduce(memory: _ropewalk.Memory) -> Any:
+    context.assert_spawning(memory)
+    popen: Any = context.get_spawning_popen()
+    fd = memory.fileno()
+    if popen.method == "spawn" and fd in popen._fds:
+        return _receive, (popen.DupFd(fd),)  # it goes over under its own number, and only once
+    return _receive, (reduction.DupFd(fd),)
+
+
+def _receive(duplicate: Any) -> _ropewalk.Memory:
+    return shared(_ropewalk.Memory.receive(duplicate.detach()))
+
+
+reduction.register(_ropewalk.Memory, _reduce)

@@ -1,0 +1,78 @@
+"""Large memory through queues of ``multiprocessing``: arrays, ``bytes``, anything with buffers."""
+
+from __future__ import annotations
+
+import pickle
+from array import array
+from typing import Any
+
+import pytest
+
+from tests.multiprocessing.processes import context, end, start
+
+NAMES = ("Queue", "JoinableQueue", "SimpleQueue")
+every_class = pytest.mark.parametrize("name", NAMES)
+both_queues = pytest.mark.parametrize("name", ("Queue", "JoinableQueue"))
+
+
+def make(name: str = "Queue", *arguments: Any, method: str = "fork") -> Any:
+    return getattr(context(method), name)(*arguments)
+
+
+def grow(queue: Any, answers: Any) -> None:
+    total = 0
+    while (value := queue.get()) is not None:
+        value[0] += 1
+        total += sum(value[:10])
+    answers.put(total)
+
+
+def test_arrays_come_out_as_memory_that_may_be_written() -> None:
+    numpy = pytest.importorskip("numpy")
+    queue, answers = make(), make()
+    child = start(context("fork"), grow, queue, answers)
+    for size in (10, 1000, 100_000, 1_000_000):
+        queue.put(numpy.arange(size))
+    queue.put(None)
+    assert answers.get() == 4 * 46
+    end(child)
+    queue.put([fixed := numpy.arange(10_000.0).reshape(100, 100), fixed.T, {"again": fixed}])
+    a, b, c = queue.get()
+    assert (a == fixed).all()
+    assert (b == fixed.T).all()
+    assert c["again"] is a
+    fixed.flags.writeable = False
+    queue.put(fixed)
+    assert not queue.get().flags.writeable
+
+
+def test_memory_of_an_array_stays_while_it_is_used() -> None:
+    numpy = pytest.importorskip("numpy")
+    queue = make()
+    kept = []
+    for number in range(20):
+        queue.put(numpy.full(50_000, number))
+        kept.append(queue.get()[::2])
+    del queue
+    assert [int(part.sum()) for part in kept] == [25_000 * number for number in range(20)]
+
+
+def test_buffers_of_any_kind_go_beside_the_message() -> None:
+    queue = make()
+    value = bytearray(b"rope" * 50_000)
+    for lent in (pickle.PickleBuffer(value), pickle.PickleBuffer(bytes(value)), array("q", range(50_000))):
+        queue.put([lent, "and", lent])
+        first, _, second = queue.get()
+        assert bytes(memoryview(first)) == bytes(memoryview(lent))
+        assert bytes(memoryview(second)) == bytes(memoryview(lent))
+    empty = pickle.PickleBuffer(b"")
+    queue.put([empty, b"x" * 40_000])
+    assert bytes(memoryview(queue.get()[0])) == b""
+
+
+def test_the_same_large_bytes_are_sent_once() -> None:
+    queue, large = make(), b"x" * 1_000_000
+    queue.put([large, large, {"again": large}])
+    a, b, c = queue.get()
+    assert a == large
+    assert a is b is c["again"]
