@@ -242,6 +242,25 @@ fn a_kill_ends_tasks_that_would_never_end() {
 }
 
 #[test]
+fn a_kill_ends_a_call_of_a_thread_that_reads_its_answers_itself() {
+    watched(|| {
+        let (pool, gate) = (pool(1), Gate::new());
+        std::thread::scope(|scope| {
+            let caller = scope.spawn(|| {
+                for call in 0..50u8 {
+                    assert_eq!(pool.call("echo", &[call]).unwrap(), [call]);
+                }
+                pool.call("wait", &gate.input())
+            });
+            gate.arrived();
+            pool.kill();
+            assert_eq!(caller.join().unwrap(), Err(TaskError::Abandoned));
+        });
+        join(&pool);
+    });
+}
+
+#[test]
 fn a_drop_ends_tasks_that_would_never_end() {
     watched(|| {
         let (pool, gate) = (pool(2), Gate::new());

@@ -191,6 +191,25 @@ fn killed_right_after_its_result_it_costs_at_most_the_next_task() {
     });
 }
 
+/// Such a thread reads its answers itself.
+#[test]
+fn killed_under_a_thread_that_calls_again_and_again_it_costs_that_call() {
+    watched(|| {
+        let pool = pool(1);
+        for call in 0..200u8 {
+            match call % 20 {
+                10 => kill(pool.workers().first().copied().unwrap_or(u32::MAX >> 1), "KILL"),
+                15 => assert_eq!(death(pool.call("end", b"kill")).signal(), Some(9)),
+                _ => {}
+            }
+            match pool.call("echo", &[call]) {
+                Ok(answer) => assert_eq!(answer, [call]),
+                other => assert_eq!((death(other).input, call % 20), (vec![call], 10)),
+            }
+        }
+    });
+}
+
 #[test]
 fn killed_at_its_start_it_is_replaced() {
     watched(|| {

@@ -19,19 +19,19 @@
 
 mod crew;
 mod iter;
-mod pool;
 mod lock;
 pub(crate) mod object;
+mod pool;
 mod queue;
 mod semaphore;
 
 pub use crew::{Arrival, Crew, Handed, Refused, TakeError, Task, Worker};
 pub use iter::Iter;
-pub use pool::{Answer, Functions, Pool, PoolBuilder, Program, SubmitError, TaskError, WorkerDied};
 pub use lock::{Lock, Taken};
 #[doc(hidden)]
 pub use object::Memory;
 pub use object::Passed;
+pub use pool::{Answer, Functions, Pool, PoolBuilder, Program, SubmitError, TaskError, WorkerDied};
 pub use queue::Queue;
 pub use ropewalk_os::identity::Identity;
 pub use ropewalk_shm::ring::{

@@ -13,14 +13,14 @@ pub(super) mod answer {
     pub(in super::super) const UNKNOWN: u8 = 3;
 }
 
-/// Kinds of notices.
+/// Kinds of notices. The crew has 0 for itself.
 pub(super) mod notice {
     /// Of a worker: it has begun. Its process number.
-    pub(in super::super) const READY: u8 = 0;
+    pub(in super::super) const READY: u8 = 1;
     /// A worker has ended. Its process number.
-    pub(in super::super) const GONE: u8 = 1;
+    pub(in super::super) const GONE: u8 = 2;
     /// Nothing but a reason to look.
-    pub(in super::super) const LOOK: u8 = 2;
+    pub(in super::super) const LOOK: u8 = 3;
 }
 
 /// Two texts or bytes as one.

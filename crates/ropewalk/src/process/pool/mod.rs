@@ -131,32 +131,11 @@ impl Pool {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn submit(&self, function: &str, input: &[u8]) -> Result<Future<Answer>, SubmitError> {
-        if self.is_forked() {
-            return Err(SubmitError::Forked);
-        }
-        let Some((function, _)) = self.shared.program.find(function) else {
-            return Err(SubmitError::NoSuchFunction(function.to_owned()));
-        };
-        let room = self.room();
-        let body = call::join(function, input);
-        let (promise, future) = promise();
-        {
-            let mut staff = self.shared.staff.lock();
-            match &staff.phase {
-                Phase::Open => {}
-                Phase::Broken(why) => return Err(SubmitError::Broken(why.clone())),
-                Phase::Closed | Phase::Killed => return Err(SubmitError::ShutDown),
-            }
-            staff.tasks += 1;
-            let ticket = Ticket::new(promise, Arc::clone(function), staff.tasks, input, room);
-            // Under the lock: who closes the pool after this finds the task.
-            self.shared.crew.enlist(ticket, 0, &body);
-        }
-        self.shared.post();
-        Ok(future)
+        self.take(function, input).map(|(_, future)| future)
     }
 
-    /// Gives a task to the pool and waits for it.
+    /// Gives a task to the pool and waits for it. Not for callbacks of futures: the thread that calls them is the one
+    /// that reads answers.
     ///
     /// # Errors
     /// [`TaskError`]; a task that was not taken is [`TaskError::NotSent`].
@@ -170,7 +149,9 @@ impl Pool {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn call(&self, function: &str, input: &[u8]) -> Answer {
-        let future = self.submit(function, input).map_err(|error| TaskError::NotSent(error.to_string()))?;
+        let taken = self.take(function, input);
+        let (task, future) = taken.map_err(|error| TaskError::NotSent(error.to_string()))?;
+        self.shared.visit(task);
         match future.result(&mut Plain, Deadline::NEVER) {
             Ok(answer) => answer,
             Err(NoResult::Failed(Failure::Cancelled | Failure::Abandoned | Failure::Panicked(_))) => {
@@ -298,6 +279,34 @@ impl Pool {
     /// ```
     pub fn workers(&self) -> Vec<u32> {
         self.shared.staff.lock().pids()
+    }
+
+    /// A task of which the pool has made a number and a future.
+    fn take(&self, function: &str, input: &[u8]) -> Result<(u64, Future<Answer>), SubmitError> {
+        if self.is_forked() {
+            return Err(SubmitError::Forked);
+        }
+        let Some((function, _)) = self.shared.program.find(function) else {
+            return Err(SubmitError::NoSuchFunction(function.to_owned()));
+        };
+        let room = self.room();
+        let body = call::join(function, input);
+        let (promise, future) = promise();
+        let task = {
+            let mut staff = self.shared.staff.lock();
+            match &staff.phase {
+                Phase::Open => {}
+                Phase::Broken(why) => return Err(SubmitError::Broken(why.clone())),
+                Phase::Closed | Phase::Killed => return Err(SubmitError::ShutDown),
+            }
+            staff.tasks += 1;
+            let ticket = Ticket::new(promise, Arc::clone(function), staff.tasks, input, room);
+            // Under the lock: who ends the pool after this finds the task.
+            self.shared.crew.enlist(ticket, 0, &body).map_err(|_| SubmitError::ShutDown)?;
+            staff.tasks
+        };
+        self.shared.post();
+        Ok((task, future))
     }
 
     /// Room for one more task, waited for if need be.

@@ -29,13 +29,13 @@ pub(super) fn serve(program: &Program, mut worker: Worker) -> ! {
             Err(TakeError::None | TakeError::Interrupted(_)) => continue,
         };
         let (kind, body) = perform(program, worker.body());
-        match worker.answer(&task, kind, &body, &mut Plain, Deadline::NEVER) {
+        match worker.answer(&task, kind, &body, &[], &mut Plain, Deadline::NEVER) {
             Ok(()) => {}
             Err(PushError::TooLong { most }) => {
                 let text = format!("its result has {} bytes, and a queue takes at most {most}", body.len());
                 drop(body);
                 if let Err(error) =
-                    worker.answer(&task, answer::FAILED, text.as_bytes(), &mut Plain, Deadline::NEVER)
+                    worker.answer(&task, answer::FAILED, text.as_bytes(), &[], &mut Plain, Deadline::NEVER)
                 {
                     give_up(&error.to_string());
                 }

@@ -116,10 +116,7 @@ impl Shared {
     fn arrivals(&self) {
         while !self.is_over() {
             match self.crew.next(&mut Plain, Deadline::NEVER) {
-                Ok(Arrival::Answer { ticket, kind, body, .. }) => {
-                    let answer = read(&ticket, kind, body);
-                    ticket.settle(answer);
-                }
+                Ok(Arrival::Answer { ticket, kind, body, .. }) => settle(ticket, kind, body),
                 Ok(Arrival::Notice { kind, body }) => match (kind, call::pid(&body)) {
                     (notice::READY, Some(pid)) => self.staff.lock().ready(pid),
                     (notice::GONE, Some(pid)) => self.gone(pid),
@@ -131,20 +128,34 @@ impl Shared {
                 }
             }
             self.post();
+            let _ = self.crew.settled(); // full: then whoever reads has something to read
+        }
+    }
+
+    /// Waits for a task by reading its answer here, if nobody else has anything to wait for: that saves a switch of threads.
+    pub(super) fn visit(&self, task: u64) {
+        let mine = |ticket: &Ticket| ticket.task == task;
+        if let Ok(Some(Arrival::Answer { ticket, kind, body, .. })) =
+            self.crew.visit(mine, &mut Plain, Deadline::NEVER)
+        {
+            settle(ticket, kind, body);
+            self.post();
         }
     }
 
     fn is_over(&self) -> bool {
         let mut staff = self.staff.lock();
         if staff.phase.works() {
-            if staff.phase == Phase::Open || !self.crew.is_idle() {
+            if staff.phase == Phase::Open {
                 return false;
             }
             if !staff.dismissed {
-                staff.dismissed = true;
-                if self.crew.dismiss().is_err() {
-                    staff.kill();
+                match self.crew.dismiss_if_idle() {
+                    Ok(false) => return false,
+                    Ok(true) => {}
+                    Err(_) => staff.kill(), // they could not be told
                 }
+                staff.dismissed = true;
             }
         }
         staff.len() == 0
@@ -207,7 +218,12 @@ impl Shared {
     }
 }
 
-/// The answer to a task, as its worker wrote it.
+/// Gives the answer of a worker to whoever waits.
+fn settle(ticket: Ticket, kind: u8, body: Vec<u8>) {
+    let answer = read(&ticket, kind, body);
+    ticket.settle(answer);
+}
+
 fn read(ticket: &Ticket, kind: u8, body: Vec<u8>) -> Answer {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let function = Arc::clone(&ticket.function);

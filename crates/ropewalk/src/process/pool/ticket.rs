@@ -13,7 +13,7 @@ use std::time::Duration;
 pub(super) struct Ticket {
     promise: Promise<Answer>,
     pub(super) function: Arc<str>,
-    task: u64,
+    pub(super) task: u64,
     input: Vec<u8>,
     room: Option<Room>,
 }
