@@ -34,8 +34,8 @@ class Futures:
         except (TimeoutError, concurrent.futures.TimeoutError):
             raise Late from None
 
-    def stop(self) -> None:
-        self.pool.__exit__(None, None, None)
+    def stop(self, *error: Any) -> None:
+        self.pool.__exit__(*(error or (None, None, None)))
 
 
 class Pool:
@@ -56,8 +56,8 @@ class Pool:
         except (TimeoutError, multiprocessing.TimeoutError):
             raise Late from None
 
-    def stop(self) -> None:
-        self.pool.__exit__(None, None, None)
+    def stop(self, *error: Any) -> None:
+        self.pool.__exit__(*(error or (None, None, None)))
 
 
 class ForkServer(Futures):

@@ -159,7 +159,7 @@ def busy(stage: Stage) -> None:
         for handle in handles:
             pool.result(handle, None)
     finally:
-        pool.stop()
+        pool.stop(*sys.exc_info())
 
 
 SCENES: dict[str, Callable[[Stage], None]] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Unloadable(Exception):
-    """Is pickled without complaint, and cannot be loaded: its constructor wants an argument that pickle does not keep."""
+    """Is pickled without complaint, and cannot be loaded: its constructor wants an argument that is not kept."""
 
     def __init__(self, what: str, why: str) -> None:
         super().__init__(what)

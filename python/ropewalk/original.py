@@ -56,7 +56,7 @@ class OneOfBoth(type):
             return order
         originals = [base for base in rest if any(base is vars(ours).get("__original__") for ours in rest)]
         originals += [
-            base for base in rest if base not in originals and any(issubclass(o, base) for o in originals)
+            base for base in rest if base not in originals and any(base in o.__mro__ for o in originals)
         ]
         originals = [base for base in originals if base is not object]
         return theirs + originals + [base for base in rest if base not in originals]

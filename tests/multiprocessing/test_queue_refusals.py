@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import pickle
+import sys
 from typing import Any
 
 import pytest
@@ -64,6 +65,23 @@ def test_it_is_printed_and_dropped_if_the_setting_says_so(
     queue.put(Refuses())
     assert "LookupError: not me" in capsys.readouterr().err
     assert queue.empty()
+
+
+class Holder:
+    def __init__(self, held: object) -> None:
+        self.held = held
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions have no notes")
+@every_class
+def test_the_error_says_where_the_reason_is(name: str) -> None:
+    queue = make(name)
+    with pytest.raises(TypeError) as caught:
+        queue.put({"jobs": [1, Holder(_thread.allocate_lock())]})
+    (note,) = caught.value.__notes__
+    assert note == (
+        "what can not be sent to another process: the object -> ['jobs'] -> [1] -> .held, a _thread.lock"
+    )
 
 
 class Puts:

@@ -332,7 +332,7 @@ def test_a_foreign_descriptor_is_refused(what: str, tmp_path: Any) -> None:
         descriptor = os.memfd_create("cut")
     hull = queues.Queue.__new__(queues.Queue)
     with pytest.raises(OSError):
-        hull._attach(descriptor)
+        hull._attach(descriptor, os.eventfd(0))
 
 
 def test_an_object_that_was_never_initialized_says_so() -> None:

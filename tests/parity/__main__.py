@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import expected, lanes, probe, report, stock
 from .suites import SUITES, Python, Suite, ask
-from .verdict import Verdict, judge
+from .verdict import RETRIES, Verdict, judge
 from .watch import Limits, Outcome, Outcomes, SuiteError, stop
 
 
@@ -47,6 +47,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--case-timeout", type=float, default=300, metavar="S", help="seconds after which a case hangs"
+    )
+    parser.add_argument(
+        "--once", action="store_true", help="run no failure again: a look, while many cases still fail"
     )
     parser.add_argument("--verbose", action="store_true", help="whole tracebacks")
     engine = parser.add_mutually_exclusive_group()
@@ -154,7 +157,8 @@ class Run:
                 return Outcome("crash", detail=str(error))
 
         if verdict.stock and verdict.ours:
-            judge(verdict, self.expected, again, self.selected)
+            retries = 0 if self.options.once else RETRIES
+            judge(verdict, self.expected, again, self.selected, retries)
 
     def run(self) -> list[Verdict]:
         """All suites, some at once; then, one by one and undisturbed, what failed."""

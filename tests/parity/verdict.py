@@ -95,11 +95,13 @@ def judge(
     expected: dict[tuple[str, str], Expected],
     again: Callable[[str, str], Outcome],
     selected: Callable[[str], bool],
+    retries: int = RETRIES,
 ) -> None:
     """Fill in `verdict` from its outcomes.
 
     again: runs one case by itself, on "stock" or on "ropewalk".
     selected: is a case part of this run? Entries for the others are not judged.
+    retries: how often it is run again, before it is called new.
     """
     stock, ours = verdict.stock, verdict.ours
     assert stock is not None and ours is not None
@@ -119,7 +121,7 @@ def judge(
             status = "flaky" if entry.stock_races else "listed"
             verdict.failures.append(Failure(case, outcome, status, entry.reason))
         else:
-            verdict.failures.append(retried(case, outcome, again))
+            verdict.failures.append(retried(case, outcome, again, retries))
     verdict.counted -= verdict.number("flaky")
     if ours.exit and not stock.exit:
         failed.add(EXIT)
@@ -134,11 +136,13 @@ def judge(
             verdict.stale.append(case)
 
 
-def retried(case: str, outcome: Outcome, again: Callable[[str, str], Outcome]) -> Failure:
+def retried(
+    case: str, outcome: Outcome, again: Callable[[str, str], Outcome], retries: int = RETRIES
+) -> Failure:
     """A failure that is not listed, after running the case again on both sides."""
     runs: list[str] = []
-    steady = True
-    for _ in range(RETRIES):
+    steady = retries > 0
+    for _ in range(retries):
         ours = again(case, "ropewalk")
         stock = again(case, "stock")
         runs += [f"ropewalk {ours.kind}", f"stock {stock.kind}"]

@@ -34,13 +34,14 @@ const ALLOWED: &[(&str, &str)] = &[
         "crates/ropewalk-python/src/build_class.rs",
         "the class statement, called without a Rust frame that would stop an unwind",
     ),
+    ("crates/ropewalk-os/src/bell.rs", "eventfd: std has none"),
     (
         "crates/ropewalk-os/src/child.rs",
         "pre_exec, waitid: std has neither inherited descriptors nor a wait that leaves the process",
     ),
     ("crates/ropewalk-os/src/clock.rs", "clock_gettime: std's Instant has no absolute time to sleep until"),
     ("crates/ropewalk-os/src/fork.rs", "pthread_atfork: std does not know about fork"),
-    ("crates/ropewalk-os/src/futex.rs", "futex: std's own is private"),
+    ("crates/ropewalk-os/src/futex_call.rs", "futex: std's own is private"),
     (
         "crates/ropewalk-os/src/lifeline.rs",
         "a signal at the end of another process: std has no fcntl, no timers",
@@ -48,16 +49,25 @@ const ALLOWED: &[(&str, &str)] = &[
     ("crates/ropewalk-os/src/memory.rs", "memfd_create, mmap: std has no shared memory"),
     ("crates/ropewalk-os/src/robust.rs", "robust mutexes: std's has no way to survive its owner"),
     ("crates/ropewalk-os/src/shared_futex.rs", "futex between processes, with requeue: std has neither"),
+    ("crates/ropewalk-os/src/shared_words.rs", "anonymous shared mmap: std has none"),
+    (
+        "crates/ropewalk-os/src/stream.rs",
+        "descriptors that belong to a program of Python: std would close them",
+    ),
     ("crates/ropewalk-os/src/thread.rs", "pthread_self: std's ThreadId is not the number that Python shows"),
     ("crates/ropewalk-python/src/multiprocessing/descriptor.rs", "descriptors come from Python as numbers"),
     ("crates/ropewalk-os/src/watcher.rs", "pidfd_open, and a thread that takes no signals: std has neither"),
     (
-        "crates/ropewalk-python/src/multiprocessing/synchronize/arguments.rs",
-        "arguments as the interpreter passes them to raw types",
+        "crates/ropewalk-python/src/multiprocessing/sharedctypes/number.rs",
+        "numbers in the memory of a ctypes object, which other processes write",
     ),
     (
-        "crates/ropewalk-python/src/multiprocessing/synchronize/memory.rs",
-        "a descriptor comes as a number from Python",
+        "crates/ropewalk-python/src/multiprocessing/lent.rs",
+        "buffers of any format, and `bytes` written without being cleared first",
+    ),
+    (
+        "crates/ropewalk-python/src/multiprocessing/synchronize/arguments.rs",
+        "arguments as the interpreter passes them to raw types",
     ),
     (
         "crates/ropewalk-python/src/multiprocessing/synchronize/sem_lock.rs",

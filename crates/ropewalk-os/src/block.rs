@@ -49,6 +49,17 @@ pub trait Block {
     /// assert!(Plain.interrupted().is_ok()); // a plain thread sleeps on
     /// ```
     fn interrupted(&mut self) -> Result<(), Self::Interrupt>;
+
+    /// Whether signals are handled by this thread. One that comes just before a sleep does not end it, so such a thread
+    /// sleeps in short steps where nothing else would wake it ([`Lookout`](crate::lookout::Lookout)).
+    ///
+    /// ```
+    /// use ropewalk_os::{Block, Plain};
+    /// assert!(!Plain.heeds_signals());
+    /// ```
+    fn heeds_signals(&self) -> bool {
+        false
+    }
 }
 
 /// A thread that belongs to no interpreter: it sleeps as it is, and signals do not end its waits.

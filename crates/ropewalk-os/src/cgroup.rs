@@ -1,4 +1,4 @@
-//! How much memory this process's container may use.
+//! How much memory and how many processors this process's container may use.
 //!
 //! Shared memory counts against the limit when it is first written, and beyond it the kernel kills instead of
 //! refusing. So who is about to keep much asks first.
@@ -26,8 +26,19 @@ pub fn memory_limit() -> Option<u64> {
     (limit != NONE).then_some(limit)
 }
 
-/// How many processes of this container, or of this process's control group, the kernel has killed for want of memory;
-/// 0 if that can not be read.
+/// Processors that the tightest control group around this process may use, in processors' time: 1.5 is one and a
+/// half. `None` if none is limited, or if that can not be read. Asked for anew each time.
+///
+/// ```
+/// assert!(ropewalk_os::cgroup::cpu_limit().is_none_or(|processors| processors > 0.0));
+/// ```
+pub fn cpu_limit() -> Option<f64> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    fewest(&groups, Path::new("/sys/fs/cgroup"))
+}
+
+/// How many processes of this process's control group, or of the container around it, the kernel has killed for want of
+/// memory; 0 if that can not be read. Asked for anew each time.
 ///
 /// ```
 /// let before = ropewalk_os::cgroup::out_of_memory_kills();
@@ -38,47 +49,73 @@ pub fn out_of_memory_kills() -> u64 {
     kills(&groups, Path::new("/sys/fs/cgroup")).unwrap_or(0)
 }
 
-/// The count of the first group that has one: the process's own, or the root as its container sees it.
+/// The count of the first folder on the way up that has one.
 fn kills(groups: &str, root: &Path) -> Option<u64> {
-    groups.lines().find_map(|line| {
-        let (top, group, file) = place(line, root, "memory.events", "memory.oom_control")?;
-        [group, top].iter().find_map(|folder| {
-            let text = std::fs::read_to_string(folder.join(file)).ok()?;
-            let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
-            count.trim().parse().ok()
-        })
+    folders(groups, root, "memory").into_iter().find_map(|(folder, version)| {
+        let file = match version {
+            Version::One => "memory.oom_control",
+            Version::Two => "memory.events",
+        };
+        let text = std::fs::read_to_string(folder.join(file)).ok()?;
+        text.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
     })
 }
 
-/// Where a group's memory is accounted, by its line in `/proc/PID/cgroup`: the folder of all groups, that of this one,
-/// and the file, whose name depends on the version. `None` if it accounts for something else.
-fn place<'a>(line: &str, root: &Path, two: &'a str, one: &'a str) -> Option<(PathBuf, PathBuf, &'a str)> {
-    let mut fields = line.splitn(3, ':').skip(1);
-    let (controllers, path) = (fields.next()?, fields.next()?);
-    let (top, file) = match controllers {
-        "" => (root.to_path_buf(), two),
-        list if list.split(',').any(|name| name == "memory") => (root.join("memory"), one),
-        _ => return None,
+/// The smallest limit on the way from each of the process's groups up to the root.
+fn tightest(groups: &str, root: &Path) -> Option<u64> {
+    let limit = |(folder, version): (PathBuf, Version)| {
+        let file = match version {
+            Version::One => "memory.limit_in_bytes",
+            Version::Two => "memory.max",
+        };
+        // "max" is no number; version 1 says "none" with a number near the largest.
+        let text = std::fs::read_to_string(folder.join(file)).ok()?;
+        text.trim().parse().ok().filter(|&limit: &u64| limit < 1 << 60)
     };
-    let group = top.join(path.trim_start_matches('/'));
-    Some((top, group, file))
+    folders(groups, root, "memory").into_iter().filter_map(limit).min()
 }
 
-/// The smallest limit on the way from each of the process's groups (cgroups(7), `/proc/PID/cgroup`) up to the root.
-fn tightest(groups: &str, root: &Path) -> Option<u64> {
-    let mut limits = Vec::new();
-    for line in groups.lines() {
-        let Some((top, group, file)) = place(line, root, "memory.max", "memory.limit_in_bytes") else {
-            continue;
+fn fewest(groups: &str, root: &Path) -> Option<f64> {
+    let limit = |(folder, version): (PathBuf, Version)| {
+        let read = |file| std::fs::read_to_string(folder.join(file)).ok();
+        // Time in a period; "max" or -1 is no limit.
+        let text = match version {
+            Version::One => format!("{} {}", read("cpu.cfs_quota_us")?, read("cpu.cfs_period_us")?),
+            Version::Two => read("cpu.max")?,
         };
-        let on_the_way = group.ancestors().take_while(|folder| folder.starts_with(&top));
-        limits.extend(on_the_way.filter_map(|folder| {
-            // "max" is no number; version 1 says "none" with a number near the largest.
-            let text = std::fs::read_to_string(folder.join(file)).ok()?;
-            text.trim().parse().ok().filter(|&limit: &u64| limit < 1 << 60)
-        }));
+        let mut numbers = text.split_ascii_whitespace();
+        let mut number = || numbers.next()?.parse::<f64>().ok().filter(|&number| number > 0.0);
+        Some(number()? / number()?)
+    };
+    folders(groups, root, "cpu").into_iter().filter_map(limit).min_by(f64::total_cmp)
+}
+
+enum Version {
+    One,
+    Two,
+}
+
+/// The folders on the way from each of the process's groups (cgroups(7), `/proc/PID/cgroup`) up to the root.
+fn folders(groups: &str, root: &Path, controller: &str) -> Vec<(PathBuf, Version)> {
+    let mut found = Vec::new();
+    for line in groups.lines() {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else { continue };
+        let (tops, version): (Vec<PathBuf>, fn() -> Version) = match controllers {
+            "" => (vec![root.to_path_buf()], || Version::Two),
+            // The folder is named after one of them or after all.
+            list if list.split(',').any(|name| name == controller) => {
+                (vec![root.join(controller), root.join(list)], || Version::One)
+            }
+            _ => continue,
+        };
+        for top in tops {
+            let group = top.join(path.trim_start_matches('/'));
+            let on_the_way = group.ancestors().take_while(|folder| folder.starts_with(&top));
+            found.extend(on_the_way.map(|folder| (folder.to_path_buf(), version())));
+        }
     }
-    limits.into_iter().min()
+    found
 }
 
 #[cfg(test)]
@@ -128,6 +165,25 @@ mod tests {
         );
         assert_eq!(tightest("3:cpu,cpuacct:/a\n2:memory:/a\n", &folder.0), Some(4096));
         assert_eq!(tightest("2:memory:/\n", &folder.0), None);
+    }
+
+    #[test]
+    fn processors_are_time_in_a_period() {
+        let folder = Folder::with(
+            "processors",
+            &[
+                ("a/b/cpu.max", "max 100000\n"),
+                ("a/cpu.max", "150000 100000\n"),
+                ("cpu.max", "400000 100000\n"),
+                ("cpu,cpuacct/c/cpu.cfs_quota_us", "50000\n"),
+                ("cpu,cpuacct/c/cpu.cfs_period_us", "100000\n"),
+                ("cpu,cpuacct/cpu.cfs_quota_us", "-1\n"),
+                ("cpu,cpuacct/cpu.cfs_period_us", "100000\n"),
+            ],
+        );
+        assert_eq!(fewest("0::/a/b\n", &folder.0), Some(1.5));
+        assert_eq!(fewest("4:cpu,cpuacct:/c\n", &folder.0), Some(0.5));
+        assert_eq!(fewest("4:cpu,cpuacct:/\n", &folder.0), None);
     }
 
     #[test]

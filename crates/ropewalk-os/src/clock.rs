@@ -111,6 +111,18 @@ impl Deadline {
         if self.is_never() { None } else { Some(self.0) }
     }
 
+    /// The one of two that comes first.
+    ///
+    /// ```
+    /// use ropewalk_os::Deadline;
+    /// let soon = Deadline::after(std::time::Duration::from_secs(1));
+    /// assert_eq!(soon.earlier(Deadline::NEVER), soon);
+    /// ```
+    #[must_use]
+    pub fn earlier(self, other: Deadline) -> Deadline {
+        Deadline(self.0.min(other.0))
+    }
+
     /// Time left, zero if the moment has come; `None` for never.
     ///
     /// ```

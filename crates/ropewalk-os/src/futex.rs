@@ -2,15 +2,9 @@
 //!
 //! The kernel compares and sleeps in one step, so a wake between "I looked" and "I sleep" is never lost.
 //! See futex(2) and Drepper, "Futexes Are Tricky". Words here are private to the process.
-//!
-//! # Contract of the unsafe code
-//!
-//! 1. The address passed to the kernel is that of a live, aligned `AtomicU32`: a reference proves it.
-//! 2. The time passed is a timespec on our stack, or null.
-//! 3. After [`wake`] the word may be gone: the kernel uses its address only as a key, and nothing here reads it.
-#![allow(unsafe_code)]
 
 use crate::clock::Deadline;
+use crate::futex_call::{self, Scope};
 use std::sync::atomic::AtomicU32;
 
 /// Why a sleep ended.
@@ -44,31 +38,7 @@ pub enum Slept {
 /// assert!(end.passed());
 /// ```
 pub fn wait(word: &AtomicU32, expected: u32, deadline: Deadline) -> Slept {
-    let time = deadline.nanos().map(|nanos| libc::timespec {
-        tv_sec: (nanos / 1_000_000_000) as libc::time_t,
-        tv_nsec: (nanos % 1_000_000_000) as libc::c_long,
-    });
-    let time = time.as_ref().map_or(std::ptr::null(), |time| time as *const libc::timespec);
-    // SAFETY: rules 1 and 2. FUTEX_WAIT_BITSET takes an absolute time on CLOCK_MONOTONIC.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word.as_ptr(),
-            libc::FUTEX_WAIT_BITSET | libc::FUTEX_PRIVATE_FLAG,
-            expected,
-            time,
-            std::ptr::null::<u32>(),
-            libc::FUTEX_BITSET_MATCH_ANY,
-        )
-    };
-    if result == 0 {
-        return Slept::Woken;
-    }
-    match std::io::Error::last_os_error().raw_os_error() {
-        Some(libc::ETIMEDOUT) => Slept::TimedOut,
-        Some(libc::EINTR) => Slept::Interrupted,
-        _ => Slept::Changed,
-    }
+    futex_call::wait(word, expected, deadline, Scope::Process)
 }
 
 /// Wakes at most `count` threads that sleep on `word`; says how many.
@@ -99,18 +69,8 @@ pub fn wake(word: &AtomicU32, count: u32) -> usize {
 /// let word = AtomicU32::new(0);
 /// assert_eq!(futex::wake_at(word.as_ptr(), 1), 0); // nobody sleeps on it
 /// ```
-#[allow(clippy::not_unsafe_ptr_arg_deref, reason = "the address is a key: nothing is read through it")]
 pub fn wake_at(word: *const u32, count: u32) -> usize {
-    // SAFETY: rule 3; a wake on an address that is gone finds nobody.
-    let woken = unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word,
-            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
-            count.min(i32::MAX as u32),
-        )
-    };
-    usize::try_from(woken).unwrap_or(0)
+    futex_call::wake(word, count, Scope::Process) as usize
 }
 
 #[cfg(test)]

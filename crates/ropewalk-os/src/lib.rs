@@ -15,9 +15,13 @@
 //! | [`child`] | descriptors for one child; its end, before anybody has waited for it |
 //! | [`identity`] | which process is this, even after its number is reused |
 //! | [`memory`] | anonymous memory that other processes can map |
-//! | [`cgroup`] | how much memory may this container use |
+//! | [`cgroup`] | how much memory and how many processors may this container use |
 //! | [`watcher`] | the same by a thread, for who has no line to hold on to |
+//! | [`shared_words`] | words that forked processes share |
+//! | [`stream`] | pipes and sockets by their descriptors |
+//! | [`bell`] | a descriptor that is readable when somebody says so |
 //! | [`block`] | what a thread must give back before it sleeps |
+//! | [`lookout`] | how long a thread sleeps at once that has to see signals |
 //!
 //! ```
 //! use ropewalk_os::{Deadline, futex, thread};
@@ -35,17 +39,22 @@
 //! });
 //! ```
 
+pub mod bell;
 pub mod block;
 pub mod cgroup;
 pub mod child;
 pub mod clock;
 pub mod fork;
 pub mod futex;
+mod futex_call;
 pub mod identity;
 pub mod lifeline;
+pub mod lookout;
 pub mod memory;
 pub mod robust;
 pub mod shared_futex;
+pub mod shared_words;
+pub mod stream;
 pub mod thread;
 pub mod watcher;
 

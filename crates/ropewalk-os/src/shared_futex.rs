@@ -5,11 +5,11 @@
 //! # Contract of the unsafe code
 //!
 //! 1. Every address passed to the kernel is that of a live, aligned `AtomicU32`: a reference proves it.
-//! 2. The time passed is a timespec on our stack, or null.
 #![allow(unsafe_code)]
 
 use crate::clock::Deadline;
 use crate::futex::Slept;
+use crate::futex_call::{self, Scope};
 use std::sync::atomic::AtomicU32;
 
 /// Sleeps while `*word == expected`, until woken, the deadline or a signal.
@@ -23,31 +23,7 @@ use std::sync::atomic::AtomicU32;
 /// assert_eq!(shared_futex::wait(&word, 1, Deadline::NOW), Slept::TimedOut);
 /// ```
 pub fn wait(word: &AtomicU32, expected: u32, deadline: Deadline) -> Slept {
-    let time = deadline.nanos().map(|nanos| libc::timespec {
-        tv_sec: (nanos / 1_000_000_000) as libc::time_t,
-        tv_nsec: (nanos % 1_000_000_000) as libc::c_long,
-    });
-    let time = time.as_ref().map_or(std::ptr::null(), |time| time as *const libc::timespec);
-    // SAFETY: rules 1 and 2. FUTEX_WAIT_BITSET takes an absolute time on CLOCK_MONOTONIC.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word.as_ptr(),
-            libc::FUTEX_WAIT_BITSET,
-            expected,
-            time,
-            std::ptr::null::<u32>(),
-            libc::FUTEX_BITSET_MATCH_ANY,
-        )
-    };
-    if result == 0 {
-        return Slept::Woken;
-    }
-    match std::io::Error::last_os_error().raw_os_error() {
-        Some(libc::ETIMEDOUT) => Slept::TimedOut,
-        Some(libc::EINTR) => Slept::Interrupted,
-        _ => Slept::Changed,
-    }
+    futex_call::wait(word, expected, deadline, Scope::Everybody)
 }
 
 /// Wakes at most `count` threads that sleep on `word`; says how many.
@@ -57,11 +33,7 @@ pub fn wait(word: &AtomicU32, expected: u32, deadline: Deadline) -> Slept {
 /// assert_eq!(ropewalk_os::shared_futex::wake(&word, 1), 0); // nobody sleeps
 /// ```
 pub fn wake(word: &AtomicU32, count: u32) -> u32 {
-    // SAFETY: rule 1.
-    let woken = unsafe {
-        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, count.min(i32::MAX as u32))
-    };
-    u32::try_from(woken).unwrap_or(0)
+    futex_call::wake(word.as_ptr(), count, Scope::Everybody)
 }
 
 /// Moves at most `count` sleepers from `word` to `onto`, waking none; says how many. `None` if `word` was not

@@ -2,7 +2,7 @@
 //!
 //! # Contract of the unsafe code
 //!
-//! 1. pthread_self(3) has no precondition and cannot fail.
+//! 1. pthread_self(3), gettid(2) and getpid(2) have no precondition and cannot fail.
 #![allow(unsafe_code)]
 
 /// A thread of this process, as a number that is never zero and is unique among live threads.
@@ -29,4 +29,15 @@ pub struct ThreadId(pub u64);
 pub fn current() -> ThreadId {
     // SAFETY: rule 1.
     ThreadId(unsafe { libc::pthread_self() } as u64)
+}
+
+/// Whether this is the first thread of its process: the one it was started or forked with.
+///
+/// ```
+/// use ropewalk_os::thread::is_first;
+/// assert!(!std::thread::spawn(is_first).join().unwrap());
+/// ```
+pub fn is_first() -> bool {
+    // SAFETY: rule 1.
+    unsafe { libc::syscall(libc::SYS_gettid) == libc::c_long::from(libc::getpid()) }
 }

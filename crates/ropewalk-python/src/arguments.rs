@@ -45,6 +45,8 @@ const MAX: f64 = (i64::MAX / 1_000_000_000) as f64;
 impl Timeout {
     /// No end.
     pub(crate) const NEVER: Timeout = Timeout(None);
+    /// No wait.
+    pub(crate) const NOW: Timeout = Timeout(Some(0.0));
 
     pub(crate) fn is_none(self) -> bool {
         self.0.is_none()

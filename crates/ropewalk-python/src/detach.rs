@@ -5,6 +5,7 @@
 
 use pyo3::prelude::*;
 use ropewalk::Block;
+use ropewalk_os::thread;
 
 /// A thread that holds the GIL, as the engine sees it.
 pub(crate) struct Attached<'py>(pub(crate) Python<'py>);
@@ -19,6 +20,11 @@ impl Block for Attached<'_> {
 
     fn interrupted(&mut self) -> PyResult<()> {
         self.0.check_signals()
+    }
+
+    /// The interpreter runs handlers in its main thread, which is the one that the process was started or forked with.
+    fn heeds_signals(&self) -> bool {
+        thread::is_first()
     }
 }
 

@@ -86,11 +86,14 @@ pub(crate) fn process_fault(fault: process::Fault) -> PyErr {
 /// Why the others did not come: `threading.BrokenBarrierError`, or the wait was halted.
 pub(crate) fn barrier(py: Python<'_>, error: BarrierError<PyErr>) -> PyErr {
     match error {
-        BarrierError::Broken | BarrierError::TimedOut => {
-            raise(py, &BROKEN_BARRIER, "threading", "BrokenBarrierError")
-        }
+        BarrierError::Broken | BarrierError::TimedOut => broken_barrier(py),
         BarrierError::Halted(reason) => halted(py, reason),
     }
+}
+
+/// `threading.BrokenBarrierError`.
+pub(crate) fn broken_barrier(py: Python<'_>) -> PyErr {
+    raise(py, &BROKEN_BARRIER, "threading", "BrokenBarrierError")
 }
 
 pub(crate) fn too_many_done(error: TooManyDone) -> PyErr {
@@ -99,6 +102,16 @@ pub(crate) fn too_many_done(error: TooManyDone) -> PyErr {
 
 pub(crate) fn not_owner(error: NotOwner) -> PyErr {
     PyRuntimeError::new_err(error.to_string())
+}
+
+/// What the system reports, as the interpreter's own functions raise it: with its number, as the class for that.
+pub(crate) fn system(py: Python<'_>, error: &std::io::Error) -> PyErr {
+    let Some(number) = error.raw_os_error() else { return PyOSError::new_err(error.to_string()) };
+    let text = py.import("os").and_then(|os| os.call_method1("strerror", (number,)));
+    match text.and_then(|text| py.get_type::<PyOSError>().call1((number, text))) {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(error) => error,
+    }
 }
 
 pub(crate) fn too_many_permits(error: TooManyPermits) -> PyErr {

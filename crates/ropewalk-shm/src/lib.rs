@@ -19,7 +19,7 @@
 //! | `line` | who sleeps until something happens, and how that finds them |
 //! | [`ring`] | records from process to process |
 //! | [`slab`] | small objects side by side in one segment |
-//! | [`sync`] | locks and semaphores in it |
+//! | [`sync`] | locks, semaphores, events, conditions and barriers in it |
 
 mod line;
 mod lock;

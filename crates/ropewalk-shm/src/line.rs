@@ -53,11 +53,7 @@ pub struct Ticket {
 impl Ticket {
     /// The moment to look again, or the wait's own deadline if that is earlier.
     pub fn until(self, deadline: Deadline) -> Deadline {
-        let slice = Deadline::after(if self.lone { LONE_SLICE } else { SLICE });
-        match (deadline.nanos(), slice.nanos()) {
-            (Some(own), Some(look)) if own < look => deadline,
-            _ => slice,
-        }
+        Deadline::after(if self.lone { LONE_SLICE } else { SLICE }).earlier(deadline)
     }
 }
 

@@ -53,6 +53,11 @@ pub enum OpenError {
     Corrupt,
     /// Its processes have other numbers than ours: it was made in another pid namespace.
     Namespace,
+    /// It was made with a descriptor for select(2) and came without, or the other way round.
+    Bell {
+        /// Whether it has one.
+        has_one: bool,
+    },
 }
 
 impl fmt::Display for OpenError {
@@ -69,6 +74,12 @@ impl fmt::Display for OpenError {
             OpenError::Namespace => f.write_str(
                 "the segment was made in another pid namespace: whether its processes live can not be seen from here",
             ),
+            OpenError::Bell { has_one: true } => {
+                f.write_str("the segment was made with a descriptor for select(): both have to be passed on")
+            }
+            OpenError::Bell { has_one: false } => {
+                f.write_str("the segment was made without a descriptor for select(), and came with one")
+            }
             OpenError::Corrupt => f.write_str("the segment's header does not agree with its size"),
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! 0        header of the segment: magic, layout, maker
 //! 64       the pid namespace in which words name processes; how many entries were ever used
-//! 128      room for entries of those who wait
+//! 128      entries of those who wait: see `sync/waiters`
 //! 256 KiB  slots of objects, up to 1 MiB
 //! ```
 //!
@@ -23,6 +23,7 @@
 #![allow(unsafe_code)]
 
 use crate::segment::{HEADER, OpenError, Segment};
+use crate::sync::waiters::{Entry, Waiters};
 use ropewalk_os::identity;
 use std::io;
 use std::ops::Deref;
@@ -36,18 +37,20 @@ const LAYOUT: u32 = 2 << 16 | 1;
 
 /// Bytes of a slab.
 const LEN: usize = 1 << 20;
+const ENTRIES_AT: usize = 128;
 const SLOTS_AT: usize = 1 << 18;
+const ENTRIES: usize = (SLOTS_AT - ENTRIES_AT) / size_of::<Entry>();
 
 /// Slots of a slab.
 pub const SLOTS: u32 = ((LEN - SLOTS_AT) / size_of::<Slot>()) as u32;
 
-const _: () = assert!(size_of::<Slot>() == 64 && size_of::<Header>() == 64);
+const _: () = assert!(size_of::<Slot>() == 64 && size_of::<Entry>() == 64 && size_of::<Header>() == 64);
 
 #[repr(C, align(64))]
 #[derive(Debug)]
 struct Header {
     namespace: AtomicU64,
-    _entries_used: AtomicU32,
+    entries_used: AtomicU32,
 }
 
 /// What stands in a slot.
@@ -118,6 +121,14 @@ impl Slab {
             return Err(OpenError::Namespace);
         }
         Ok(Slab { segment })
+    }
+
+    /// Who waits for objects of this slab.
+    pub(crate) fn waiters(&self) -> Waiters<'_> {
+        // SAFETY: rules 1 and 2.
+        let entries =
+            unsafe { self.segment.mapping().start().add(ENTRIES_AT).cast::<[Entry; ENTRIES]>().as_ref() };
+        Waiters::new(entries, &header(&self.segment).entries_used)
     }
 }
 

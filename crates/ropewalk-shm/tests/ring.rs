@@ -373,6 +373,25 @@ fn scribbling_anywhere_but_on_the_lock_is_told_or_harmless() {
 }
 
 #[test]
+fn a_ring_with_a_bell_is_passed_on_with_it() {
+    let with = Ring::create(&Options { readable: true, ..Options::default() }).expect("memfd");
+    let without = ring(1);
+    let bell = || with.bell().expect("it has one").try_clone_to_owned().expect("dup");
+    assert!(Ring::open(fd(&with)).expect_err("no bell").to_string().contains("both have to be passed"));
+    assert!(Ring::from_fds(fd(&without), bell()).expect_err("a bell").to_string().contains("without"));
+    assert!(Ring::from_fds(fd(&with), fd(&with)).is_err(), "that is no bell");
+    assert!(without.readable_fd().is_err() && without.bell().is_none());
+    let other = Ring::from_fds(fd(&with), bell()).expect("both");
+    with.readable_fd().expect("it has one");
+    other.readable_fd().expect("the same");
+
+    let third = Ring::create(&Options { readable: true, ..Options::default() }).expect("memfd");
+    let wrong = third.bell().expect("it has one").try_clone_to_owned().expect("dup");
+    let mixed_up = Ring::from_fds(fd(&with), wrong).expect("a bell it is");
+    assert!(mixed_up.readable_fd().expect_err("another's").to_string().contains("another's"));
+}
+
+#[test]
 fn a_file_that_is_no_ring_is_refused() {
     let file = File::open("/proc/self/exe").expect("open");
     assert!(Ring::open(file.into()).is_err());

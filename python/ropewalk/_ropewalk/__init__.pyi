@@ -6,15 +6,16 @@ its name, signature and docstring. What is told here is what the engine does. Ti
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, final
+from typing import Any, Final, SupportsIndex, final
 
-from typing_extensions import disjoint_base
+from typing_extensions import Self, disjoint_base
 
 __all__ = [
     "Admission",
     "Barrier",
     "BoundedSemaphore",
     "Condition",
+    "Connection",
     "Declared",
     "Detour",
     "Event",
@@ -24,16 +25,22 @@ __all__ = [
     "LifoQueue",
     "Memory",
     "PriorityQueue",
+    "ProcessBarrier",
+    "ProcessCondition",
+    "ProcessEvent",
     "ProcessQueue",
     "Queue",
     "Semaphore",
     "SimpleProcessQueue",
+    "SynchronizedNumber",
+    "SynchronizedNumbers",
     "Turn",
     "WorkQueue",
     "Worker",
     "__version__",
     "begin_sem_lock",
     "class_statement",
+    "cpu_limit",
     "deadlock_mode",
     "dumps",
     "end_with",
@@ -46,9 +53,11 @@ __all__ = [
     "lifeline_let_go",
     "loads",
     "lock_order",
+    "look_at_segment",
     "make_locks",
     "make_sem_lock",
     "open_sem_lock",
+    "pair_up",
     "place_of_sem_lock",
     "set_deadlock_mode",
     "set_lock_order",
@@ -410,14 +419,62 @@ class Worker:
         """Whether this thread was carried into a child process by fork: it works for nobody there."""
 
 @disjoint_base
+class Connection:
+    """One end of a pipe or a socket, by its descriptor: whole messages in the format of ``multiprocessing``."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
+    def __init__(self, handle: SupportsIndex, readable: Any = True, writable: Any = True) -> None: ...
+    _handle: int | None
+    _readable: bool
+    _writable: bool
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed."""
+    @property
+    def readable(self) -> bool:
+        """Whether one can receive from it."""
+    @property
+    def writable(self) -> bool:
+        """Whether one can send to it."""
+    def fileno(self) -> int:
+        """Its descriptor.
+
+        :raises OSError: it is closed.
+        """
+    def close(self) -> None:
+        """Close it; again is harmless."""
+    def send_bytes(self, buf: Any, offset: int = 0, size: int | None = None) -> None:
+        """Send ``size`` bytes of what ``buf`` lends, from ``offset`` on, as one message.
+
+        :raises ValueError: these are not in it.
+        :raises OSError: it is closed or read-only, or the other end is closed.
+        """
+    def recv_bytes(self, maxlength: int | None = None) -> bytes:
+        """Receive a message.
+
+        :raises EOFError: there will be none any more.
+        :raises OSError: it is longer than ``maxlength``, or torn; one cannot receive from it any more.
+        """
+    def recv_bytes_into(self, buf: Any, offset: int = 0) -> int:
+        """Receive a message into what ``buf`` lends, from the byte ``offset`` on; its length.
+
+        :raises multiprocessing.BufferTooShort: it is longer; the exception holds it.
+        :raises EOFError: as :meth:`recv_bytes`.
+        """
+    def poll(self, timeout: float | None = 0.0) -> bool:
+        """Whether something can be received, within ``timeout`` seconds; ``None`` waits as long as it takes."""
+    def __enter__(self) -> Self: ...
+    def _check_sending(self) -> None: ...
+
 class ProcessQueue:
     """Objects from process to process, first in, first out."""
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> ProcessQueue: ...
     def __init__(self, *_args: Any, **_kwargs: Any) -> None: ...
     def _create(self, maxsize: int) -> None: ...
-    def _attach(self, descriptor: int) -> None: ...
-    def _descriptor(self) -> int: ...
+    def _attach(self, memory: int, bell: int) -> None: ...
+    def _descriptors(self) -> tuple[int, int]: ...
+    def _readable(self) -> int: ...
     def put(self, obj: Any, block: bool = True, timeout: float | None = None) -> None:
         """Puts an object in; waits for room at most `timeout` if `block`.
 
@@ -460,8 +517,9 @@ class SimpleProcessQueue:
     def __new__(cls, *_args: Any, **_kwargs: Any) -> SimpleProcessQueue: ...
     def __init__(self, *_args: Any, **_kwargs: Any) -> None: ...
     def _create(self) -> None: ...
-    def _attach(self, descriptor: int) -> None: ...
-    def _descriptor(self) -> int: ...
+    def _attach(self, memory: int, bell: int) -> None: ...
+    def _descriptors(self) -> tuple[int, int]: ...
+    def _readable(self) -> int: ...
     def put(self, obj: Any) -> None:
         """Puts an object in. Raises what pickling it raises, `OSError` after `close()`."""
     def get(self) -> Any:
@@ -491,6 +549,105 @@ class Memory:
         """A number that no other memory has while this one is there."""
     def fileno(self) -> int:
         """Its descriptor."""
+
+@disjoint_base
+class ProcessEvent:
+    """A flag that processes wait for."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> ProcessEvent: ...
+    def _begin(self) -> None: ...
+    def _open(self, memory: Memory, number: int) -> None: ...
+    def _place(self) -> tuple[Memory, int]: ...
+    def is_set(self) -> bool:
+        """Whether the flag is set."""
+    def set(self) -> None:
+        """Sets the flag and wakes all who wait, in one step."""
+    def clear(self) -> None:
+        """Clears the flag."""
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until the flag is set, at most `timeout`; says whether it was."""
+
+@disjoint_base
+class ProcessCondition:
+    """Processes that wait, over a lock, until they are notified."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> ProcessCondition: ...
+    def _begin(self, lock: Any, is_ours: bool) -> None: ...
+    def _open(self, lock: Any, is_ours: bool, memory: Memory, number: int) -> None: ...
+    def _place(self) -> tuple[Memory, int]: ...
+    def _waiting(self) -> int: ...
+    @property
+    def _lock(self) -> Any: ...
+    def __enter__(self) -> Any: ...
+    def __exit__(self, *args: Any) -> Any: ...
+    def wait(self, timeout: float | None = None) -> bool:
+        """Releases the lock, waits until it is notified, at most `timeout`, and takes the lock; says whether it was.
+
+        Raises `AssertionError` if this thread does not hold the lock.
+        """
+    def notify(self, n: int = 1) -> None:
+        """Wakes at most `n` threads that wait, without waiting for them. Raises as `wait`. O(n threads that wait)."""
+    def notify_all(self) -> None:
+        """Wakes every thread that waits. Raises as `wait`."""
+
+@final
+class ProcessBarrier:
+    """Processes that wait until all of them are there."""
+
+    def __new__(cls, parties: int) -> ProcessBarrier: ...
+    @staticmethod
+    def open(memory: Memory, number: int) -> ProcessBarrier:
+        """The barrier of this number in memory. Raises `OSError` if there is none."""
+    def place(self) -> tuple[Memory, int]:
+        """What `open` takes for the same barrier in another process."""
+    def wait(self, action: Any, timeout: float | None) -> int:
+        """Waits until all are there, at most `timeout`; says how many were there before. The last one calls `action`.
+
+        Raises `BrokenBarrierError` if the barrier broke, or a process that was there has ended.
+        """
+    def reset(self) -> None:
+        """Begins anew; whoever waits is told that the barrier broke."""
+    def abort(self) -> None:
+        """Breaks the barrier."""
+    @property
+    def parties(self) -> int:
+        """How many must come."""
+    @property
+    def n_waiting(self) -> int:
+        """How many are there."""
+    @property
+    def broken(self) -> bool:
+        """Whether it is broken."""
+
+@disjoint_base
+class SynchronizedNumber:
+    """A number of one of C's types in shared memory, and a lock around each access."""
+
+    value: Any
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> SynchronizedNumber: ...
+    def _begin(self, object: Any, kind: str, address: int, lock: Any, is_ours: bool) -> None: ...
+    def get_obj(self) -> Any:
+        """The ctypes object whose memory it is."""
+    def get_lock(self) -> Any:
+        """The lock."""
+    def __enter__(self) -> Any: ...
+    def __exit__(self, *args: Any) -> Any: ...
+
+@disjoint_base
+class SynchronizedNumbers:
+    """Numbers of one of C's types in shared memory, and a lock around each access."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> SynchronizedNumbers: ...
+    def _begin(self, object: Any, kind: str, address: int, count: int, lock: Any, is_ours: bool) -> None: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, i: Any, /) -> Any: ...
+    def __setitem__(self, i: Any, value: Any, /) -> None: ...
+    def get_obj(self) -> Any:
+        """The ctypes array whose memory they are."""
+    def get_lock(self) -> Any:
+        """The lock."""
+    def __enter__(self) -> Any: ...
+    def __exit__(self, *args: Any) -> Any: ...
 
 def make_sem_lock(original: type) -> type:
     """The type of locks and semaphores between processes, in the image of `_multiprocessing.SemLock`."""
@@ -540,6 +697,19 @@ def lifeline_hold_again(line: int, /) -> None:
     """Takes back :func:`lifeline_let_go`.
 
     :raises OSError: ``line`` is no such descriptor.
+    """
+
+def pair_up(one: Connection, other: Connection, /) -> None:
+    """The two are the ends of one new pipe: each looks for a moment whether the other sends before it sleeps."""
+
+def cpu_limit() -> float | None:
+    """Processors that this process's control groups allow it, 1.5 being one and a half; `None` without a limit."""
+
+def look_at_segment(place: Any, /) -> dict[str, Any]:
+    """What lies in the shared memory at this path, such as a descriptor of another process in `/proc`.
+
+    Its `kind` is `queue`, with counts, `objects`, or `unreadable`, with the reason under `error`. Raises `OSError` if it
+    can not be opened.
     """
 
 def end_with(pid: int, /) -> None:

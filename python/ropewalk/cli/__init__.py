@@ -9,4 +9,6 @@
 | `inside` | the other way: the program runs inside this interpreter, where `become` is not possible |
 | `quit_signal` | what `kill -QUIT` prints |
 | `env` | `ropewalk env` |
+| `ps` | `ropewalk ps` |
+| `tree` | running programs from outside: their processes, the memory that they share |
 """

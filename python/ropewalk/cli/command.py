@@ -10,6 +10,7 @@ from ropewalk.cli.options import CommandLine, UsageError
 USAGE = """\
 usage: ropewalk [run] [option] ... [-c code | -m module | file | -] [argument] ...
        ropewalk env [--json]
+       ropewalk ps [--json] [pid]
 """
 
 HELP = f"""{USAGE}
@@ -30,6 +31,7 @@ options, as under python; single letters may be joined, values attached:
 subcommands (they win over a file of the same name; `ropewalk run env` runs the file env):
   run            runs a program; the word can be left out
   env            prints versions and effective settings; --json for programs
+  ps             prints the running programs of this user, or the one at this pid: processes, queues; --json
 
   -h, --help     prints this and ends
   -V, --version  prints the version and ends
@@ -58,6 +60,8 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         if line.kind == "file" and line.target == "env":
             return _env(line)
+        if line.kind == "file" and line.target == "ps":
+            return _ps(line)
         if line.kind == "file" and line.target == "run":
             before = line
             line = options.parse(before.arguments)
@@ -100,3 +104,15 @@ def _env(line: CommandLine) -> int:
 
     sys.stdout.write(env.as_json() if line.arguments else env.as_text())
     return 0
+
+
+def _ps(line: CommandLine) -> int:
+    if line.options:
+        raise UsageError("ps takes none of python's options")
+    words = [word for word in line.arguments if word != "--json"]
+    wrong = [word for word in words if not (word.isascii() and word.isdigit() and 0 < int(word) < 1 << 31)]
+    if wrong or len(words) > 1:
+        raise UsageError(f"ps takes one process id, a number: {' '.join(words)} is not")
+    from ropewalk.cli import ps
+
+    return ps.show(int(words[0]) if words else None, as_json="--json" in line.arguments)

@@ -19,9 +19,13 @@ MODULES = {
     "threading": "ropewalk.threading",
     "queue": "ropewalk.queue",
     "concurrent.futures": "ropewalk.concurrent.futures",
+    "multiprocessing": "ropewalk.multiprocessing.processors",
     "concurrent.futures.process": "ropewalk.concurrent.futures.process",
     "multiprocessing.pool": "ropewalk.multiprocessing.pool",
+    "multiprocessing.connection": "ropewalk.multiprocessing.connection",
     "multiprocessing.queues": "ropewalk.multiprocessing.queues",
+    "multiprocessing.heap": "ropewalk.multiprocessing.heap",
+    "multiprocessing.sharedctypes": "ropewalk.multiprocessing.sharedctypes",
     "multiprocessing.synchronize": "ropewalk.multiprocessing.synchronize",
     "multiprocessing.popen_fork": "ropewalk.multiprocessing.popen_fork",
     "multiprocessing.popen_spawn_posix": "ropewalk.multiprocessing.popen_spawn_posix",
@@ -57,12 +61,21 @@ def apply(name: str, module: ModuleType) -> None:
         return  # ours is just being imported, and has imported this one first: `complete` follows
     _mend_class_statement()
     for target, attributes in sys.modules[MODULES[name]].PATCHES.items():
-        patched = module if target == name else sys.modules[target]
+        patched = module if target == name else _found(target)
         _put(patched, {a: v for a, v in attributes.items() if _active["locks"] or a not in _LOCKS})
     if name == "threading":
         from ropewalk.doctor import joins
 
         joins.watch(module)
+
+
+def _found(target: str) -> Any:
+    """A module, or a class in one."""
+    module = sys.modules.get(target)
+    if module is not None:
+        return module
+    home, _, name = target.rpartition(".")
+    return getattr(sys.modules[home], name)
 
 
 def complete(name: str, module: ModuleType) -> None:

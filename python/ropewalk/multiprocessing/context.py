@@ -10,25 +10,37 @@ from __future__ import annotations
 import multiprocessing.context as _original
 from typing import Any
 
+from ropewalk.multiprocessing.process import ForkProcess, ForkServerProcess, Process, SpawnProcess
+from ropewalk.multiprocessing.processors import cpu_count
 from ropewalk.original import rebound
 
 __all__ = ["DEFAULT"]
 
 #: What a context makes -> the module of ours that has it.
 HOMES: dict[str, str] = {
-    "JoinableQueue": "ropewalk.multiprocessing.queues",
-    "Queue": "ropewalk.multiprocessing.queues",
-    "SimpleQueue": "ropewalk.multiprocessing.queues",
+    "Array": "ropewalk.multiprocessing.sharedctypes",
+    "Barrier": "ropewalk.multiprocessing.synchronize",
     "BoundedSemaphore": "ropewalk.multiprocessing.synchronize",
+    "Condition": "ropewalk.multiprocessing.synchronize",
+    "Event": "ropewalk.multiprocessing.synchronize",
+    "JoinableQueue": "ropewalk.multiprocessing.queues",
     "Pool": "ropewalk.multiprocessing.pool",
     "Lock": "ropewalk.multiprocessing.synchronize",
+    "Queue": "ropewalk.multiprocessing.queues",
+    "Pipe": "ropewalk.multiprocessing.connection",
     "RLock": "ropewalk.multiprocessing.synchronize",
+    "RawArray": "ropewalk.multiprocessing.sharedctypes",
+    "RawValue": "ropewalk.multiprocessing.sharedctypes",
     "Semaphore": "ropewalk.multiprocessing.synchronize",
+    "SimpleQueue": "ropewalk.multiprocessing.queues",
+    "Value": "ropewalk.multiprocessing.sharedctypes",
 }
 
 
 class _Ours:
     """Put before a context of the original."""
+
+    cpu_count = cpu_count
 
     def get_context(self, method: str | None = None) -> Any:
         """As the original's, with contexts of ours."""
@@ -44,17 +56,22 @@ for _name, _home in HOMES.items():
     setattr(_Ours, _name, _method)
 
 
-class ForkContext(_Ours, _original.ForkContext): ...
+class ForkContext(_Ours, _original.ForkContext):
+    Process = ForkProcess
 
 
-class SpawnContext(_Ours, _original.SpawnContext): ...
+class SpawnContext(_Ours, _original.SpawnContext):
+    Process = SpawnProcess
 
 
-class ForkServerContext(_Ours, _original.ForkServerContext): ...
+class ForkServerContext(_Ours, _original.ForkServerContext):
+    Process = ForkServerProcess
 
 
 class DefaultContext(_Ours, _original.DefaultContext):
     """Has no start method of its own: asks the original's default context."""
+
+    Process = Process
 
     def __init__(self) -> None: ...
 

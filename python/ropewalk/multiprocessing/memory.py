@@ -11,7 +11,7 @@ from typing import Any
 
 from ropewalk import _ropewalk
 
-__all__ = ["shared"]
+__all__ = ["duplicate", "shared"]
 
 _memories: weakref.WeakValueDictionary[int, _ropewalk.Memory] = weakref.WeakValueDictionary()
 
@@ -21,17 +21,21 @@ def shared(memory: _ropewalk.Memory) -> _ropewalk.Memory:
     return _memories.setdefault(memory.id, memory)
 
 
+def duplicate(fd: int) -> Any:
+    """A descriptor as it goes to the process that is being started, however often it is asked for."""
+    popen: Any = context.get_spawning_popen()
+    if popen is not None and popen.method == "spawn" and fd in popen._fds:
+        return popen.DupFd(fd)  # it goes over under its own number, and only once
+    return reduction.DupFd(fd)
+
+
 def _reduce(memory: _ropewalk.Memory) -> Any:
     context.assert_spawning(memory)
-    popen: Any = context.get_spawning_popen()
-    fd = memory.fileno()
-    if popen.method == "spawn" and fd in popen._fds:
-        return _receive, (popen.DupFd(fd),)  # it goes over under its own number, and only once
-    return _receive, (reduction.DupFd(fd),)
+    return _receive, (duplicate(memory.fileno()),)
 
 
-def _receive(duplicate: Any) -> _ropewalk.Memory:
-    return shared(_ropewalk.Memory.receive(duplicate.detach()))
+def _receive(sent: Any) -> _ropewalk.Memory:
+    return shared(_ropewalk.Memory.receive(sent.detach()))
 
 
 reduction.register(_ropewalk.Memory, _reduce)

@@ -269,7 +269,9 @@ class Pool(_Original, metaclass=OneOfBoth):
         self._crew.start()
         self._worker_handler = self._crew.watcher
         self._task_handler = self._result_handler = self._crew.collector
-        self._terminate = util.Finalize(self, _terminate, args=(self._employer, self._taskqueue), exitpriority=15)
+        self._terminate = util.Finalize(
+            self, _terminate, args=(self._employer, self._taskqueue), exitpriority=15
+        )
         self._state = RUN
 
     def __del__(self, _warn: Any = warnings.warn, RUN: str = RUN) -> None:

@@ -5,6 +5,7 @@ another signal that it does not handle, all its children run on. Here the kernel
 
 - a daemonic child, and a worker of a pool (:func:`watch_parent`), is killed at once;
 - any other child has ``GRACE`` seconds, to see it by ``parent_process().sentinel`` and tidy up, and is killed then;
+- a child that ends by ``KeyboardInterrupt`` says nothing: its parent does;
 - a parent that leaves on purpose, by ``os._exit`` or ``os.exec*``, leaves its children that are not daemonic alone.
 
 How it goes: the three ``Popen`` classes (``popen_fork``, ``popen_spawn_posix``, ``popen_forkserver``) start a process
@@ -15,11 +16,11 @@ program's code begins.
 from __future__ import annotations
 
 import contextlib
+import multiprocessing.context as _context
 import multiprocessing.process as _original
 import os
 from multiprocessing import reduction
-from multiprocessing import util as _util
-from typing import Any, cast
+from typing import Any
 
 from ropewalk import _ropewalk
 
@@ -27,9 +28,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-util = cast(Any, _util)  # close_fds is in no stub
-
-__all__ = ["GRACE", "LEAVING", "launch", "watch_parent"]
+__all__ = [
+    "GRACE",
+    "LEAVING",
+    "ForkProcess",
+    "ForkServerProcess",
+    "Process",
+    "SpawnProcess",
+    "launch",
+    "watch_parent",
+]
 
 #: Seconds that a child which is not daemonic lives on after its parent was killed.
 GRACE = 0.3
@@ -61,6 +69,8 @@ os.register_at_fork(after_in_child=_in_forked_child)
 
 def launch(popen: Any, process: Any, start: Callable[[Any], None]) -> None:
     """Starts ``process`` by ``start``, the original's ``Popen._launch``, so that it ends with this process."""
+    from multiprocessing import util
+
     if isinstance(process, _Tied):  # by a subclass of ours already
         start(process)
         return
@@ -93,7 +103,8 @@ def _lease(process: Any) -> int | None:
 
 def _close(ends: tuple[int, ...], line: int | None) -> None:
     _sentinels.difference_update(ends)
-    util.close_fds(*ends)
+    for end in ends:
+        os.close(end)
     if line is not None:
         _plain.discard(line)
         os.close(line)
@@ -115,6 +126,7 @@ class _Tied:
         process, line, grace = self._process, self._line, self._grace
         del self._process
         _hold(line, grace)
+        _hush(process)
         code: int = process._bootstrap(parent_sentinel=parent_sentinel)
         return code
 
@@ -127,7 +139,21 @@ def _untied(process: Any, line: Any, grace: float) -> Any:
     fd = line.detach()
     os.set_inheritable(fd, False)
     _hold(fd, grace)
+    _hush(process)
     return process
+
+
+def _hush(process: Any) -> None:
+    """Ctrl-C reaches every process of the program: the traceback of the first one will do."""
+    run = process.run
+
+    def quietly() -> None:
+        try:
+            run()
+        except KeyboardInterrupt:
+            raise SystemExit(1) from None  # the original's exit code
+
+    process.run = quietly
 
 
 def _hold(line: int, grace: float) -> None:
@@ -202,6 +228,47 @@ def _leaving(function: Any) -> Any:
 
 #: What stands in ``os`` for the functions by which a process leaves on purpose.
 LEAVING = {name: _leaving(getattr(os, name)) for name in ("_exit", "execv", "execve")}
+
+
+class ForkProcess(_context.ForkProcess):
+    """A process of our fork context."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        from ropewalk.multiprocessing.popen_fork import Popen
+
+        return Popen(process_obj)
+
+
+class SpawnProcess(_context.SpawnProcess):
+    """A process of our spawn context."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        from ropewalk.multiprocessing.popen_spawn_posix import Popen
+
+        return Popen(process_obj)
+
+
+class ForkServerProcess(_context.ForkServerProcess):
+    """A process of our forkserver context."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        from ropewalk.multiprocessing.popen_forkserver import Popen
+
+        return Popen(process_obj)
+
+
+_BY_METHOD: dict[str, Any] = {"fork": ForkProcess, "spawn": SpawnProcess, "forkserver": ForkServerProcess}
+
+
+class Process(_context.Process):
+    """A process of our default context."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        return _BY_METHOD[_context._default_context.get_start_method()]._Popen(process_obj)
 
 
 def __getattr__(name: str) -> Any:

@@ -51,7 +51,7 @@ class Reader(_End):
     def fileno(self) -> int:
         """A descriptor that is readable while something is inside. It is only for waiting."""
         self._check_open()
-        raise OSError("not yet")
+        return self._queue._readable()  # type: ignore[no-any-return]
 
     def poll(self, timeout: float | None = 0.0) -> bool:
         """Whether something is inside; waits for it at most ``timeout`` seconds, ``None`` for no end."""

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from multiprocessing import context
 from multiprocessing.reduction import DupFd
 from multiprocessing.util import debug
+from pickle import PicklingError
 from queue import Empty, Full
 from typing import Any
 
@@ -63,6 +64,16 @@ class _Ends:
     def __getstate__(self) -> Any:
         raise NotImplementedError
 
+    def _refused(self, error: Exception, obj: Any) -> None:
+        """An object could not be pickled."""
+        if isinstance(
+            error, (AttributeError, PicklingError, TypeError)
+        ):  # not what a reducer says for itself
+            from ropewalk.processes.blame import explain_object
+
+            explain_object(error, obj)
+        raise error
+
     def __reduce__(self) -> Any:
         return _rebuild, (_public(type(self)),), self.__getstate__()
 
@@ -89,11 +100,11 @@ class Queue(_Ends, _ropewalk.ProcessQueue, _original.Queue, metaclass=OneOfBoth)
 
     def __getstate__(self) -> Any:
         context.assert_spawning(self)
-        return self._ignore_epipe, self._maxsize, self._opid, DupFd(self._descriptor())
+        return self._ignore_epipe, self._maxsize, self._opid, *map(DupFd, self._descriptors())
 
     def __setstate__(self, state: Any) -> None:
-        self._ignore_epipe, self._maxsize, self._opid, memory = state
-        self._attach(memory.detach())
+        self._ignore_epipe, self._maxsize, self._opid, memory, bell = state
+        self._attach(memory.detach(), bell.detach())
 
     def _after_fork(self) -> None:
         debug("Queue._after_fork()")
@@ -111,10 +122,10 @@ class Queue(_Ends, _ropewalk.ProcessQueue, _original.Queue, metaclass=OneOfBoth)
         self.close()
 
     def _refused(self, error: Exception, obj: Any) -> None:
-        """An object could not be pickled: tells the program's hook if there is one, else raises."""
+        """Tells the program's hook if there is one, else raises."""
         hook = self._on_queue_feeder_error  # type: ignore[attr-defined]
         if hook is _PRINT and not _reports():
-            raise error
+            super()._refused(error, obj)
         try:
             raise error
         except Exception as raised:  # the original's hook prints what is being handled
@@ -139,11 +150,11 @@ class SimpleQueue(_Ends, _ropewalk.SimpleProcessQueue, _original.SimpleQueue, me
 
     def __getstate__(self) -> Any:
         context.assert_spawning(self)
-        return (DupFd(self._descriptor()),)
+        return tuple(map(DupFd, self._descriptors()))
 
     def __setstate__(self, state: Any) -> None:
-        (memory,) = state
-        self._attach(memory.detach())
+        memory, bell = state
+        self._attach(memory.detach(), bell.detach())
 
 
 _PRINT = _original.Queue._on_queue_feeder_error  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ told by an ``OwnerDiedWarning``.
 from __future__ import annotations
 
 import multiprocessing.synchronize as _theirs
+from collections.abc import Callable
 from multiprocessing import context, util
 from typing import Any
 
@@ -52,17 +53,21 @@ class SemLock(_Engine, _original.SemLock, metaclass=OneOfBoth):  # type: ignore[
 
     def __getstate__(self) -> Any:
         context.assert_spawning(self)
-        if _REFUSES and self._is_fork_ctx:
-            raise RuntimeError(
-                "A SemLock created in a fork context is being shared with a process in a spawn context. This is not "
-                "supported. Please use the same context to create multiprocessing objects and Process."
-            )
+        _refuse_forked(self)
         memory, *place = _ropewalk.place_of_sem_lock(self)
         return (shared(memory), *place)
 
     def __setstate__(self, state: Any) -> None:
         _ropewalk.open_sem_lock(self, *state)
         self._is_fork_ctx = False
+
+
+def _refuse_forked(instance: Any) -> None:
+    if _REFUSES and instance._is_fork_ctx:
+        raise RuntimeError(
+            "A SemLock created in a fork context is being shared with a process in a spawn context. This is not "
+            "supported. Please use the same context to create multiprocessing objects and Process."
+        )
 
 
 def _begin(lock: Any, kind: int, value: int, maxvalue: int, ctx: Any, owned: bool = False) -> None:
@@ -126,13 +131,157 @@ class RLock(SemLock, _original.RLock):  # type: ignore[misc]
         _begin(self, _original.RECURSIVE_MUTEX, 1, 1, ctx, owned=True)
 
 
+class _Passed:
+    """Goes to a process that is being started as the memory that it lies in and its number there."""
+
+    __getstate__: Any
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (_public(type(self)), self.__getstate__())
+
+
+def _note_context(instance: Any, ctx: Any) -> None:
+    instance._is_fork_ctx = ctx is not None and ctx.get_start_method() == "fork"
+
+
+def _place(instance: Any) -> tuple[Any, int]:
+    """Where it lies, if it may be passed."""
+    context.assert_spawning(instance)
+    _refuse_forked(instance)
+    memory, number = instance._place()
+    return shared(memory), number
+
+
+class _Number:
+    """A number of a condition, in the clothes of the semaphore that the original counts with."""
+
+    def __init__(self, get_value: Callable[[], int]) -> None:
+        self.get_value = self._get_value = get_value
+
+    @property
+    def _semlock(self) -> _Number:
+        return self
+
+
+class Condition(_Passed, _ropewalk.ProcessCondition, _original.Condition, metaclass=OneOfBoth):  # type: ignore[misc]
+    __doc__ = _original.Condition.__doc__
+    __module__ = "multiprocessing.synchronize"
+    __ropewalk__ = True
+    __original__: Any = _original.Condition
+    __hooks__: frozenset[str] = frozenset()
+
+    def __init__(self, lock: Any = None, *, ctx: Any) -> None:
+        lock = lock or ctx.RLock()
+        self._begin(lock, is_made(lock))
+        _note_context(self, ctx)
+        self._make_methods()
+
+    def __getstate__(self) -> Any:
+        return (self._lock, *_place(self))
+
+    def __setstate__(self, state: Any) -> None:
+        lock, memory, number = state
+        self._open(lock, is_made(lock), memory, number)
+        self._is_fork_ctx = False
+        self._make_methods()
+
+    @property
+    def _sleeping_count(self) -> Any:
+        return _Number(self._waiting)
+
+    @property
+    def _woken_count(self) -> Any:
+        return _Number(lambda: 0)
+
+    _wait_semaphore = _woken_count
+
+
+class Event(_Passed, _ropewalk.ProcessEvent, _original.Event, metaclass=OneOfBoth):  # type: ignore[misc]
+    __doc__ = _original.Event.__doc__
+    __module__ = "multiprocessing.synchronize"
+    __ropewalk__ = True
+    __original__: Any = _original.Event
+    __hooks__: frozenset[str] = frozenset()
+
+    def __init__(self, *, ctx: Any) -> None:
+        self._begin()
+        _note_context(self, ctx)
+
+    def __getstate__(self) -> Any:
+        return _place(self)
+
+    def __setstate__(self, state: Any) -> None:
+        self._open(*state)
+        self._is_fork_ctx = False
+
+
+class Barrier(_Passed, _original.Barrier, metaclass=OneOfBoth):  # type: ignore[misc]
+    __doc__ = _original.Barrier.__doc__
+    __module__ = "multiprocessing.synchronize"
+    __ropewalk__ = True
+    __original__: Any = _original.Barrier
+    __hooks__: frozenset[str] = frozenset()
+
+    def __init__(self, parties: int, action: Any = None, timeout: float | None = None, *, ctx: Any) -> None:
+        self._barrier = _ropewalk.ProcessBarrier(parties)
+        self._action = action
+        self._timeout = timeout
+        _note_context(self, ctx)
+
+    def __getstate__(self) -> Any:
+        return (self._action, self._timeout, *_place(self))
+
+    def __setstate__(self, state: Any) -> None:
+        self._action, self._timeout, memory, number = state
+        self._barrier = _ropewalk.ProcessBarrier.open(memory, number)
+        self._is_fork_ctx = False
+
+    def _place(self) -> Any:
+        return self._barrier.place()
+
+    def wait(self, timeout: float | None = None) -> int:
+        return self._barrier.wait(self._action, self._timeout if timeout is None else timeout)
+
+    def reset(self) -> None:
+        self._barrier.reset()
+
+    def abort(self) -> None:
+        self._barrier.abort()
+
+    @property
+    def parties(self) -> int:
+        return self._barrier.parties
+
+    @property
+    def n_waiting(self) -> int:
+        return self._barrier.n_waiting
+
+    @property
+    def broken(self) -> bool:
+        return self._barrier.broken
+
+
+for _name in ("wait", "reset", "abort", "parties", "n_waiting", "broken"):
+    vars(Barrier)[_name].__doc__ = getattr(_original.Barrier, _name).__doc__
+
+_MADE = frozenset({Semaphore, BoundedSemaphore, Lock, RLock})
+
+
+def is_made(lock: Any) -> bool:
+    """Whether it is one of our locks as it was made: who uses it need not call its methods by name."""
+    return type(lock) in _MADE
+
+
 for _class in (SemLock, Semaphore, BoundedSemaphore, Lock, RLock):
     # The original keeps these in each object.
     _ropewalk.graft(_class, _Inner)
 
 PATCHES: dict[str, dict[str, Any]] = {
     "multiprocessing.synchronize": {
+        "Barrier": Barrier,
         "BoundedSemaphore": BoundedSemaphore,
+        "Condition": Condition,
+        "Event": Event,
         "Lock": Lock,
         "RLock": RLock,
         "SemLock": SemLock,

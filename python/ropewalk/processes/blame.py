@@ -9,13 +9,15 @@ from typing import Any
 from ropewalk import _ropewalk
 from ropewalk.processes.encoding import KEYWORDS
 
-__all__ = ["explain", "path_to_blame"]
+__all__ = ["explain", "explain_object", "path_to_blame"]
 
 _DEPTH = 12
 _BREADTH = 200
 
 
-def explain(error: BaseException, how: int, function: Any, arguments: Any, *, without_cloudpickle: bool) -> None:
+def explain(
+    error: BaseException, how: int, function: Any, arguments: Any, *, without_cloudpickle: bool
+) -> None:
     """Adds to the error where in the task its reason is, and what can be done."""
     if not hasattr(error, "add_note"):  # 3.10
         return
@@ -26,8 +28,17 @@ def explain(error: BaseException, how: int, function: Any, arguments: Any, *, wi
     error.add_note(f"what can not be sent to a worker process: {path}, a {_kind(culprit)}")
     if without_cloudpickle and callable(culprit):
         error.add_note(
-            "functions go by their name: define it at the top of a module, or install cloudpickle for lambdas and closures"
+            "functions go by their name: define it at the top of a module, "
+            "or install cloudpickle for lambdas and closures"
         )
+
+
+def explain_object(error: BaseException, value: Any) -> None:
+    """Adds to the error where in an object its reason is, if that is not the object itself."""
+    if hasattr(error, "add_note"):
+        path, culprit = _descend("the object", value)
+        if culprit is not value:
+            error.add_note(f"what can not be sent to another process: {path}, a {_kind(culprit)}")
 
 
 def _kind(value: Any) -> str:

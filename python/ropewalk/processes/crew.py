@@ -65,7 +65,12 @@ class Crew:
     """Workers, their tasks, and two threads."""
 
     def __init__(
-        self, employer: Employer, size: int, raised: Callable[[Failure], BaseException], *, daemon: bool = False
+        self,
+        employer: Employer,
+        size: int,
+        raised: Callable[[Failure], BaseException],
+        *,
+        daemon: bool = False,
     ) -> None:
         """``raised`` makes the exception that a task raised in its worker, or raises what reading it raises."""
         self._open = partial(_opened, raised)  # kept by the engine, so it must not keep us
@@ -262,17 +267,19 @@ def wake(engine: _ropewalk.Crew) -> None:
 
 def _opened(raised: Callable[[Failure], BaseException], kind: int, parcel: Any, detail: Any) -> Any:
     """What a task returned; raises what it raised."""
+    error: BaseException
     if kind & kinds.FAILED:
         failure: Failure = parcel.open()
         try:
             error = raised(failure)
         except BaseException as unreadable:
-            raise _unread(f"the exception {failure[0]} that the task raised", unreadable, failure[1]) from None
-        raise error
-    try:
-        return parcel.open()
-    except BaseException as error:
-        raise _unread("the result", error) from error
+            error = _unread(f"the exception {failure[0]} that the task raised", unreadable, failure[1])
+    else:
+        try:
+            return parcel.open()
+        except BaseException as unreadable:
+            error = _unread("the result", unreadable)
+    raise error
 
 
 def _unread(what: str, error: BaseException, text: str = "") -> BaseException:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["CALLBACKS", "CANCELLED", "FAILED", "GONE", "HARVESTED", "INTERRUPTED", "LAST", "READY", "REFUSED", "UNFIT"]
+__all__ = [
+    "CALLBACKS",
+    "CANCELLED",
+    "FAILED",
+    "GONE",
+    "HARVESTED",
+    "INTERRUPTED",
+    "LAST",
+    "READY",
+    "REFUSED",
+    "UNFIT",
+]
 
 # Answers of workers: bits.
 FAILED = 1  #: the body is an exception, not a result

@@ -1,10 +1,11 @@
 """A worker ends with the process that has the work, also if that is killed.
 
-A child that was started with ropewalk installed is told by ``ropewalk.multiprocessing.process``. Otherwise the same is
-done with what the original gives it: ``multiprocessing`` gives each process a pipe whose other end its parent
-holds. The kernel sends a signal to the worker when that end is closed, which happens whatever ends the parent. The signal is ``SIGKILL``: a worker in the midst of a
-task, or deep in a library that never comes back to Python, goes too, and there is nobody left for whom it could clean up.
-No thread waits for it: a worker stays a process of one thread, which may fork.
+A child that was started with ropewalk installed is told by ``ropewalk.multiprocessing.process``. Otherwise the same
+is done with what the original gives it: ``multiprocessing`` gives each process a pipe whose other end its parent holds.
+The kernel sends a signal to the worker when that end is closed, which happens whatever ends the parent. The signal is
+``SIGKILL``: a worker in the midst of a task, or deep in a library that never comes back to Python, goes too, and there
+is nobody left for whom it could clean up. No thread waits for it: a worker stays a process of one thread, which may
+fork.
 """
 
 from __future__ import annotations

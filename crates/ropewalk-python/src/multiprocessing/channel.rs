@@ -11,7 +11,7 @@ use crate::error;
 use pyo3::exceptions::{PyAttributeError, PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use ropewalk::Deadline;
-use ropewalk::process::{PopError, Queue};
+use ropewalk::process::{Options, PopError, Queue};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::OnceLock;
 
@@ -41,21 +41,19 @@ impl Channel {
     /// # Errors
     /// `OSError`: no descriptors or no address space left.
     pub(super) fn create(&self, most: Option<u64>) -> PyResult<()> {
-        let queue = match most {
-            Some(most) => Queue::bounded(most),
-            None => Queue::unbounded(),
-        };
-        self.settle(queue?)
+        let options = Options { readable: true, ..Options::default() };
+        let max_records = most.unwrap_or(options.max_records);
+        self.settle(Queue::with(&Options { max_records, ..options })?)
     }
 
-    /// The queue of which another process has sent a descriptor. The descriptor is this value's from now on.
+    /// The queue of which another process has sent these descriptors. They are this value's from now on.
     ///
     /// # Errors
     /// `OSError`, if it is no queue, or one of another version or pid namespace.
-    pub(super) fn open(&self, descriptor: RawFd) -> PyResult<()> {
-        self.settle(
-            Queue::from_fd(owned(descriptor)?).map_err(|error| PyOSError::new_err(error.to_string()))?,
-        )
+    pub(super) fn open(&self, memory: RawFd, bell: RawFd) -> PyResult<()> {
+        let (memory, bell) = (owned(memory)?, owned(bell)?);
+        let queue = Queue::from_fds(memory, bell).map_err(|error| PyOSError::new_err(error.to_string()))?;
+        self.settle(queue)
     }
 
     fn settle(&self, queue: Queue) -> PyResult<()> {
@@ -73,9 +71,21 @@ impl Channel {
         })
     }
 
-    /// The descriptor that another process can open.
-    pub(super) fn descriptor(&self) -> PyResult<RawFd> {
-        Ok(self.queue()?.as_fd().as_raw_fd())
+    /// What another process opens: its memory and its bell.
+    ///
+    /// # Errors
+    /// `AttributeError`, as [`Channel::queue`].
+    pub(super) fn descriptors(&self) -> PyResult<(RawFd, Option<RawFd>)> {
+        let queue = self.queue()?;
+        Ok((queue.as_fd().as_raw_fd(), queue.bell().map(|bell| bell.as_raw_fd())))
+    }
+
+    /// A descriptor that is readable while an object is inside.
+    ///
+    /// # Errors
+    /// `OSError`.
+    pub(super) fn readable(&self) -> PyResult<RawFd> {
+        Ok(self.queue()?.readable_fd()?.as_raw_fd())
     }
 
     /// Encodes the object and puts it in.

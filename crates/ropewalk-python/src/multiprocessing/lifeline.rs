@@ -1,5 +1,6 @@
 //! Children that end with the process that started them: descriptors as numbers, as Python's own functions have them.
 
+use crate::error;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use ropewalk_os::lifeline::{self, End};
@@ -9,43 +10,47 @@ use std::time::Duration;
 
 #[pyfunction]
 #[pyo3(signature = ())]
-fn lifeline_lease() -> PyResult<RawFd> {
-    Ok(lifeline::lease()?.into_raw_fd())
+fn lifeline_lease(py: Python<'_>) -> PyResult<RawFd> {
+    system(py, lifeline::lease().map(IntoRawFd::into_raw_fd))
 }
 
 #[pyfunction]
 #[pyo3(signature = (line, /))]
-fn lifeline_another(line: RawFd) -> PyResult<RawFd> {
-    Ok(lifeline::another(&line)?.into_raw_fd())
+fn lifeline_another(py: Python<'_>, line: RawFd) -> PyResult<RawFd> {
+    system(py, lifeline::another(&line).map(IntoRawFd::into_raw_fd))
 }
 
 #[pyfunction]
 #[pyo3(signature = (line, grace, /))]
-fn lifeline_hold(line: RawFd, grace: f64) -> PyResult<()> {
+fn lifeline_hold(py: Python<'_>, line: RawFd, grace: f64) -> PyResult<()> {
     let end = match Duration::try_from_secs_f64(grace) {
         Ok(Duration::ZERO) => End::AtOnce,
         Ok(grace) => End::After(grace),
         Err(error) => return Err(PyValueError::new_err(format!("a grace of {grace} seconds: {error}"))),
     };
-    Ok(lifeline::hold(&line, end)?)
+    system(py, lifeline::hold(&line, end))
 }
 
 #[pyfunction]
 #[pyo3(signature = (line, /))]
-fn lifeline_hold_again(line: RawFd) -> PyResult<()> {
-    Ok(lifeline::hold_again(&line)?)
+fn lifeline_hold_again(py: Python<'_>, line: RawFd) -> PyResult<()> {
+    system(py, lifeline::hold_again(&line))
 }
 
 #[pyfunction]
 #[pyo3(signature = (line, /))]
-fn lifeline_let_go(line: RawFd) -> PyResult<()> {
-    Ok(lifeline::let_go(&line)?)
+fn lifeline_let_go(py: Python<'_>, line: RawFd) -> PyResult<()> {
+    system(py, lifeline::let_go(&line))
 }
 
 #[pyfunction]
 #[pyo3(signature = (pid, /))]
-fn end_with(pid: u32) -> PyResult<()> {
-    Ok(watcher::end_with(pid)?)
+fn end_with(py: Python<'_>, pid: u32) -> PyResult<()> {
+    system(py, watcher::end_with(pid))
+}
+
+fn system<T>(py: Python<'_>, result: std::io::Result<T>) -> PyResult<T> {
+    result.map_err(|error| error::system(py, &error))
 }
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -73,14 +73,19 @@ impl PyProcessQueue {
         self.channel.create((maxsize != NO_BOUND).then_some(maxsize.unsigned_abs().into()))
     }
 
-    /// The queue of which another process has sent this descriptor, which is the queue's from now on.
-    fn _attach(&self, descriptor: RawFd) -> PyResult<()> {
-        self.channel.open(descriptor)
+    /// The queue of which another process has sent its memory and its bell, which are the queue's from now on.
+    fn _attach(&self, memory: RawFd, bell: RawFd) -> PyResult<()> {
+        self.channel.open(memory, bell)
     }
 
     /// What another process attaches.
-    fn _descriptor(&self) -> PyResult<RawFd> {
-        self.channel.descriptor()
+    fn _descriptors(&self) -> PyResult<(RawFd, Option<RawFd>)> {
+        self.channel.descriptors()
+    }
+
+    /// A descriptor that is readable while something is inside.
+    fn _readable(&self) -> PyResult<RawFd> {
+        self.channel.readable()
     }
 
     /// Puts an object in; waits for room at most `timeout` seconds if `block`.

@@ -1,8 +1,9 @@
 //! `multiprocessing.SimpleQueue`.
 
-use super::channel::Channel;
+use super::channel::{Channel, NotSent};
 use crate::arguments::Timeout;
-use pyo3::exceptions::PyOSError;
+use crate::once::intern;
+use pyo3::exceptions::{PyException, PyOSError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use ropewalk::Deadline;
@@ -42,19 +43,29 @@ impl PySimpleProcessQueue {
         self.channel.create(None)
     }
 
-    /// The queue of which another process has sent this descriptor, which is the queue's from now on.
-    fn _attach(&self, descriptor: RawFd) -> PyResult<()> {
-        self.channel.open(descriptor)
+    /// The queue of which another process has sent its memory and its bell, which are the queue's from now on.
+    fn _attach(&self, memory: RawFd, bell: RawFd) -> PyResult<()> {
+        self.channel.open(memory, bell)
     }
 
     /// What another process attaches.
-    fn _descriptor(&self) -> PyResult<RawFd> {
-        self.channel.descriptor()
+    fn _descriptors(&self) -> PyResult<(RawFd, Option<RawFd>)> {
+        self.channel.descriptors()
+    }
+
+    /// A descriptor that is readable while something is inside.
+    fn _readable(&self) -> PyResult<RawFd> {
+        self.channel.readable()
     }
 
     /// Puts an object in. Raises what pickling it raises, `OSError` after `close()`.
-    fn put(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
-        Ok(self.open()?.send(obj, Deadline::NEVER)?)
+    fn put(slf: &Bound<'_, Self>, obj: &Bound<'_, PyAny>) -> PyResult<()> {
+        match slf.get().open()?.send(obj, Deadline::NEVER) {
+            Err(NotSent::Refused(error)) if error.is_instance_of::<PyException>(slf.py()) => {
+                slf.call_method1(intern!(slf.py(), "_refused"), (error, obj)).map(drop)
+            }
+            sent => Ok(sent?),
+        }
     }
 
     /// Takes an object out; waits for one. Raises `OSError` after `close()`.

@@ -29,6 +29,7 @@ use super::arena::{Arena, ArenaHeader, Entry, GRANULE, GRANULES, granules};
 use crate::line::Line;
 use crate::participants::{LINES, Membership, SLOTS, Slot, Table};
 use crate::segment::{HEADER, OpenError, Segment};
+use ropewalk_os::bell::Bell;
 use ropewalk_os::robust::RobustMutex;
 use ropewalk_os::{cgroup, identity};
 use std::io;
@@ -75,6 +76,10 @@ pub struct Header {
     pub puncher: AtomicU32,
     /// Whether slots name the records in the hands of their processes.
     pub track: AtomicU32,
+    /// Whether it has a bell; whether that is to be rung; its number, once it is.
+    pub has_bell: AtomicU32,
+    pub armed: AtomicU32,
+    pub bell: AtomicU64,
     /// Granules of the arena.
     pub granules: AtomicU32,
     /// Parts of so many bytes go into blocks.
@@ -113,6 +118,9 @@ pub struct Options {
     /// Whether it notes which record each process has in its hand (see [`Ring::in_hand`](super::Ring::in_hand)). A process
     /// takes a slot then with the first record that it takes out.
     pub track: bool,
+    /// Whether it has a descriptor for select(2) (see [`Ring::readable_fd`](super::Ring::readable_fd)). It can not be given one
+    /// later, and is passed on with two descriptors then.
+    pub readable: bool,
 }
 
 impl Options {
@@ -123,6 +131,7 @@ impl Options {
         max_block_bytes: 1 << 30,
         block_from: 32 << 10,
         track: false,
+        readable: false,
     };
 }
 
@@ -141,6 +150,7 @@ impl Default for Options {
 pub struct Store {
     pub segment: Segment,
     pub member: Membership,
+    pub bell: Option<Bell>,
     largest: u32,
     granules: u32,
     block_from: usize,
@@ -181,19 +191,22 @@ impl Store {
             header.granules.store(granules as u32, Ordering::Relaxed);
             header.block_from.store(block_from as u64, Ordering::Relaxed);
             header.track.store(u32::from(options.track), Ordering::Relaxed);
+            header.has_bell.store(u32::from(options.readable), Ordering::Relaxed);
             super::state::State::EMPTY.write(&header.states[0].0);
             Ok(())
         })?;
-        Ok(Store::of(segment))
+        let mut store = Store::of(segment);
+        store.bell = options.readable.then(Bell::create).transpose()?;
+        Ok(store)
     }
 
-    /// Memory that another process made.
-    pub fn open(fd: OwnedFd) -> Result<Store, OpenError> {
+    /// Memory that another process made, and its bell if it has one.
+    pub fn open(fd: OwnedFd, bell: Option<OwnedFd>) -> Result<Store, OpenError> {
         let segment = Segment::open(fd, LAYOUT)?;
         if segment.mapping().len() < FIRST << 1 {
             return Err(OpenError::Corrupt);
         }
-        let store = Store::of(segment);
+        let mut store = Store::of(segment);
         let ring = FIRST.checked_shl(store.largest.saturating_add(1)).unwrap_or(0);
         let whole = ring.saturating_add(GRANULES_AT + store.granules as usize * GRANULE);
         if store.largest as usize >= SEGMENTS
@@ -207,13 +220,19 @@ impl Store {
         if found != ours {
             return Err(OpenError::Namespace);
         }
+        let has_bell = store.header().has_bell.load(Ordering::Relaxed) != 0;
+        if has_bell != bell.is_some() {
+            return Err(OpenError::Bell { has_one: has_bell });
+        }
+        store.bell = bell.map(Bell::open).transpose()?;
         Ok(store)
     }
 
     /// What a segment's header says, once: what is compared with its size is what is used later.
     fn of(segment: Segment) -> Store {
         let member = Membership::default();
-        let mut store = Store { segment, member, largest: 0, granules: 0, block_from: 0, tracks: false };
+        let mut store =
+            Store { segment, member, bell: None, largest: 0, granules: 0, block_from: 0, tracks: false };
         let header = store.header();
         let [largest, granules, track] =
             [&header.largest, &header.granules, &header.track].map(|word| word.load(Ordering::Relaxed));
@@ -362,7 +381,7 @@ mod tests {
         let store = Store::create(&Options::default()).expect("memfd");
         store.header().namespace.fetch_add(1, Ordering::Relaxed);
         let fd = store.segment.as_fd().try_clone_to_owned().expect("dup");
-        assert!(matches!(Store::open(fd), Err(OpenError::Namespace)));
+        assert!(matches!(Store::open(fd, None), Err(OpenError::Namespace)));
     }
 
     #[test]
@@ -371,7 +390,7 @@ mod tests {
             let store = Store::create(&Options::default()).expect("memfd");
             store.header().largest.store(lie, Ordering::Relaxed);
             let fd = store.segment.as_fd().try_clone_to_owned().expect("dup");
-            assert!(matches!(Store::open(fd), Err(OpenError::Corrupt)), "{lie}");
+            assert!(matches!(Store::open(fd, None), Err(OpenError::Corrupt)), "{lie}");
         }
     }
 
@@ -379,6 +398,6 @@ mod tests {
     fn a_segment_too_short_for_a_ring_is_corrupt() {
         let segment = Segment::create(64, LAYOUT).expect("memfd");
         let fd = segment.as_fd().try_clone_to_owned().expect("dup");
-        assert!(matches!(Store::open(fd), Err(OpenError::Corrupt)));
+        assert!(matches!(Store::open(fd, None), Err(OpenError::Corrupt)));
     }
 }

@@ -17,6 +17,7 @@
 //! | `push`, `pop`, `join` | the operations |
 //! | `filled` | the wait for a record, without taking it |
 //! | `hold` | which record each process has in its hand |
+//! | `readable` | a descriptor for select(2) |
 //! | `recovery` | what is healed when a process was killed with the lock in hand |
 //! | `error` | why a record did not go in or come out |
 //! | this | the ring |
@@ -41,6 +42,7 @@ mod loan;
 mod owner;
 mod pop;
 mod push;
+mod readable;
 mod record;
 mod recovery;
 mod spin;
@@ -145,7 +147,16 @@ impl Ring {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn open(fd: OwnedFd) -> Result<Ring, OpenError> {
-        Store::open(fd).map(Ring::new)
+        Store::open(fd, None).map(Ring::new)
+    }
+
+    /// As [`Ring::open`], for a ring that was made with [`Options::readable`]: its memory's descriptor, and that of its
+    /// [`bell`](Ring::bell).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_fds(memory: OwnedFd, bell: OwnedFd) -> Result<Ring, OpenError> {
+        Store::open(memory, Some(bell)).map(Ring::new)
     }
 
     fn new(store: Store) -> Ring {
@@ -222,6 +233,7 @@ impl Ring {
         let header = self.store.header();
         header.lines[NOT_EMPTY].call(&held, u32::MAX);
         header.lines[NOT_FULL].call(&held, u32::MAX);
+        self.store.ring_bell();
         State { closed: true, ..state }.commit(header);
         Ok(())
     }

@@ -120,6 +120,7 @@ impl Operation for Pop<'_> {
             header.lines[NOT_EMPTY].call(held, 1);
         }
         next.commit(header);
+        ring.store.silence_bell(&next);
         let surplus = left && ring.has_surplus(&next);
         let idle = lent.granules > 0 && ring.has_idle_blocks(held, lent.largest);
         Ok(Step::Done(Popped::Out(Out { number: state.popped, in_parts, lent, surplus, idle })))

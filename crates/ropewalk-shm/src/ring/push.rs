@@ -74,6 +74,9 @@ impl Operation for Push<'_> {
         for granule in self.record.blocks() {
             ring.store.arena().queue(held, granule, state.pushed);
         }
+        if state.is_empty() {
+            ring.store.ring_bell();
+        }
         header.lines[NOT_EMPTY].call(held, 1);
         if slept && next.len() < most {
             header.lines[NOT_FULL].call(held, 1);

@@ -13,6 +13,7 @@
 //! | bits and sums of the arena | taken anew from the entries |
 //! | slots | the dead are buried, but for what they had in hand |
 //! | records in hand | what was taken up and not committed is put down |
+//! | the bell | set right |
 //! | lines | everybody looks for itself, the counts are taken anew |
 
 use super::layout::Store;
@@ -23,8 +24,9 @@ use ropewalk_os::robust::Guard;
 impl Store {
     /// Heals what a killed holder of the lock may have left half-done; can begin on its own half-done work.
     pub fn recover(&self, held: &Guard<'_>) {
-        if let Ok(State { popped, .. }) = State::load(self.header(), self.largest()) {
-            self.table().put_down_from(held, popped);
+        if let Ok(state) = State::load(self.header(), self.largest()) {
+            self.table().put_down_from(held, state.popped);
+            self.set_bell_right(&state);
         }
         // If the state is not whole nothing is: every operation says so.
         let _ = self.bury(held);

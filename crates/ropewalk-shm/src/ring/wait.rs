@@ -7,6 +7,7 @@ use super::Ring;
 use super::error::Fault;
 use crate::line::{Line, Ticket};
 use ropewalk_os::futex::Slept;
+use ropewalk_os::lookout::Lookout;
 use ropewalk_os::robust::Guard;
 use ropewalk_os::{Block, Deadline};
 use std::sync::atomic::Ordering::Relaxed;
@@ -58,6 +59,8 @@ struct Turn {
     seen: Option<u32>,
     /// A moment to give before the next attempt.
     nap: Option<Duration>,
+    /// For a thread that has to see signals.
+    lookout: Lookout,
 }
 
 enum Rest<T> {
@@ -95,6 +98,7 @@ impl Ring {
         deadline: Deadline,
         mut turn: Turn,
     ) -> Result<O::Done, Stop<B::Interrupt>> {
+        turn.lookout = Lookout::new(block.heeds_signals());
         loop {
             match block.detached(|| self.rest(operation, &mut turn, deadline)).map_err(Stop::Fault)? {
                 Rest::Done(done) => return Ok(done),
@@ -168,7 +172,7 @@ impl Ring {
             let ticket = line.enter(&held, self.store.table().slot(slot), O::LINE);
             drop(held);
             turn.ticket = Some(ticket);
-            turn.slept = Some(line.sleep(ticket, ticket.until(deadline)));
+            turn.slept = Some(line.sleep(ticket, turn.lookout.until(ticket.until(deadline))));
             if turn.slept == Some(Slept::Interrupted) {
                 return Ok(Rest::Interrupted);
             }

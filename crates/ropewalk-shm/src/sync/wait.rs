@@ -4,8 +4,9 @@
 //! wake and the attempt.
 
 use ropewalk_os::futex::Slept;
+use ropewalk_os::lookout::Lookout;
 use ropewalk_os::{Block, Deadline, shared_futex};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 /// How long one of several sleepers sleeps before it looks for itself.
@@ -37,6 +38,13 @@ pub enum Past {
     Uncalled,
 }
 
+/// How often a sleeper of this process found what it waited for by looking for itself, when its slice had ended.
+pub fn rescues() -> u32 {
+    RESCUES.load(Relaxed)
+}
+
+static RESCUES: AtomicU32 = AtomicU32::new(0);
+
 enum Rest<T> {
     Done(T),
     TimedOut,
@@ -53,19 +61,27 @@ pub fn until_done<'a, T: Send, B: Block>(
     mut attempt: impl FnMut(Past) -> Step<'a, T> + Send,
 ) -> Result<Option<T>, B::Interrupt> {
     let mut past = Past::None;
+    let mut lookout = None;
     loop {
+        let heeds_signals = block.heeds_signals();
         let rest = block.detached(|| {
             loop {
                 let (word, expected, slice) = match attempt(past) {
-                    Step::Done(done) => return Rest::Done(done),
+                    Step::Done(done) => {
+                        if past == Past::Uncalled && !deadline.passed() {
+                            RESCUES.fetch_add(1, Relaxed);
+                        }
+                        return Rest::Done(done);
+                    }
                     Step::Sleep(word, expected, Slice(time)) => (word, expected, Deadline::after(time)),
                 };
                 if deadline.passed() {
                     return Rest::TimedOut;
                 }
-                let slept = shared_futex::wait(word, expected, earlier(deadline, slice));
+                let lookout = lookout.get_or_insert_with(|| Lookout::new(heeds_signals));
+                let slept = shared_futex::wait(word, expected, lookout.until(slice.earlier(deadline)));
                 past = if slept == Slept::TimedOut { Past::Uncalled } else { Past::Called };
-                // At the end of a slice too: a signal that came just before the sleep did not end it.
+                // At the end of a slice or step too: a signal that came just before the sleep did not end it.
                 if matches!(slept, Slept::Interrupted | Slept::TimedOut) && !deadline.passed() {
                     return Rest::Look;
                 }
@@ -76,12 +92,5 @@ pub fn until_done<'a, T: Send, B: Block>(
             Rest::TimedOut => return Ok(None),
             Rest::Look => block.interrupted()?,
         }
-    }
-}
-
-fn earlier(one: Deadline, other: Deadline) -> Deadline {
-    match (one.nanos(), other.nanos()) {
-        (Some(a), Some(b)) if a < b => one,
-        _ => other,
     }
 }

@@ -1,6 +1,6 @@
 //! Forks, zombies and signals.
 
-use crate::process::{self, Child, SIGNALS};
+use crate::process::{self, Child, SIGNALS, Traced};
 use ropewalk_os::identity::Identity;
 use ropewalk_os::{Block, Deadline, Plain};
 use ropewalk_shm::ring::{Options, PopError, Ring};
@@ -14,6 +14,7 @@ pub const TESTS: &[(&str, bool, fn())] = &[
     ("a zombie does not count as asleep", false, a_zombie_does_not_count_as_asleep),
     ("a signal interrupts a wait", false, a_signal_interrupts_a_wait),
     ("a signal that is minded lets a wait go on", false, a_signal_that_is_minded_lets_a_wait_go_on),
+    ("a signal just before a sleep interrupts the wait", true, a_signal_just_before_a_sleep_is_seen),
     (
         "a stopped holder of the lock does not hang a wait with a deadline",
         true,
@@ -110,6 +111,10 @@ impl Block for Minding {
     fn interrupted(&mut self) -> Result<(), ()> {
         if self.ends && SIGNALS.load(Relaxed) > 0 { Err(()) } else { Ok(()) }
     }
+
+    fn heeds_signals(&self) -> bool {
+        self.ends
+    }
 }
 
 fn a_signal_interrupts_a_wait() {
@@ -136,6 +141,26 @@ fn a_signal_interrupts_a_wait() {
     }
     give(&ring);
     assert_eq!(other.code(), Some(0));
+}
+
+fn a_signal_just_before_a_sleep_is_seen() {
+    process::be_interruptible();
+    let ring = ring();
+    let wait = || {
+        // Less than a lone sleeper's slice, at whose end it would be seen in any case.
+        let end = Deadline::after(Duration::from_secs(4));
+        match ring.pop(&mut Vec::new(), &mut Minding { ends: true }, end) {
+            Err(PopError::Interrupted(())) => 7,
+            _ => 1,
+        }
+    };
+    let mut child = Child::traced(wait).expect("permitted");
+    // It is in the line, and the instruction that sleeps is the next.
+    while ring.sleepers()[0] == 0 || !child.is_before_system_call() {
+        assert_eq!(child.step(), Traced::Stopped);
+    }
+    child.go_on_with(libc::SIGUSR1);
+    assert_eq!(child.code(), Some(7));
 }
 
 fn a_signal_that_is_minded_lets_a_wait_go_on() {

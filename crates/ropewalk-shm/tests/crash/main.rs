@@ -1,9 +1,12 @@
-//! What becomes of a ring when processes that use it are killed.
+//! What becomes of rings and of locks when processes that use them are killed.
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `scenes` | the table: operation, situation, who sleeps meanwhile |
+//! | `table` | operation, situation, who sleeps meanwhile |
+//! | `scenes` | what a scene is made of |
 //! | `stepper` | a kill after each instruction of each scene |
+//! | `objects` | the same for locks, semaphores, events, conditions and barriers |
+//! | `acts` | what processes do with those |
 //! | `soak` | kills at random moments, every record accounted for |
 //! | `living` | forks, zombies and signals: what is not a kill |
 //! | `process` | children that are stepped, stopped and killed |
@@ -14,12 +17,15 @@
 //! taken, and the soaks are long.
 //! This is a program of its own, without the test harness, because it forks: it has one thread.
 
+mod acts;
 mod ledger;
 mod living;
+mod objects;
 mod process;
 mod scenes;
 mod soak;
 mod stepper;
+mod table;
 mod watchdog;
 
 use std::time::Instant;
@@ -84,8 +90,14 @@ fn main() {
         stepper::run_late();
         "ok".into()
     });
-    for scene in scenes::SCENES {
+    for scene in table::SCENES {
         report(scene.name, &mut || told(stepper::run(scene, full)));
+    }
+    for scene in objects::SCENES {
+        report(scene.name, &mut || told(objects::run(scene, full)));
+    }
+    for scene in objects::WOKEN {
+        report(scene.name, &mut || told(objects::run_woken(scene, full)));
     }
     for behind in 0..3 {
         let name = format!("a woken getter with {behind} behind it");

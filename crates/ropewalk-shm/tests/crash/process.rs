@@ -9,6 +9,7 @@
 
 use crate::watchdog;
 use ropewalk_os::identity::Identity;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -66,6 +67,7 @@ impl Child {
                 if libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) != 0 {
                     return 0;
                 }
+                ropewalk_shm::sync::owner::Owner::me(); // what a process asks the system once, it has asked
                 libc::raise(libc::SIGSTOP);
             }
             body()
@@ -154,6 +156,13 @@ impl Child {
     fn go_on(&mut self, how: libc::c_uint) {
         // SAFETY: rule 2; no signal is passed on.
         assert_eq!(unsafe { libc::ptrace(how, self.pid, 0, 0) }, 0, "ptrace");
+    }
+
+    /// Lets it go on by itself, with a signal that is handled before the next instruction.
+    pub fn go_on_with(&mut self, signal: libc::c_int) {
+        // SAFETY: rule 2.
+        let gone = unsafe { libc::ptrace(libc::PTRACE_DETACH, self.pid, 0, signal as libc::c_long) };
+        assert_eq!(gone, 0, "ptrace");
     }
 
     /// Waits until the traced child stops or ends.
@@ -272,6 +281,13 @@ impl Drop for Child {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Whether select(2) would say that a descriptor is readable.
+pub fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: rule 3.
+    unsafe { libc::poll(&raw mut poll, 1, 0) == 1 }
 }
 
 /// Puts this process and its children on one processor: a step is then a switch and no flight to another core.

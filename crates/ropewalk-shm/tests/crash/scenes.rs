@@ -1,7 +1,7 @@
-//! The table: which operation is killed (the fault's place), in what situation, and who sleeps meanwhile.
+//! What a scene is, what its processes do, and how the ring is brought into a situation.
 
 use crate::ledger::Ledger;
-use crate::process::Child;
+use crate::process::{self, Child};
 use ropewalk_os::{Deadline, Plain};
 use ropewalk_shm::ring::{Counts, Options, PopError, Ring};
 use std::fs::File;
@@ -77,12 +77,8 @@ impl Act {
 }
 
 const RECORD: usize = 24;
-const BUFFER: usize = 100;
-
-/// Nothing has a block, however long it is.
-const IN_THE_RING: Options = Options { block_from: usize::MAX, ..Options::LARGEST };
-/// Buffers have blocks, though they are short: the instructions that copy them are many.
-const BLOCKS: Options = Options { block_from: BUFFER, ..Options::LARGEST };
+/// Bytes of the buffer of a record with parts.
+pub const BUFFER: usize = 100;
 
 pub fn record(name: u8) -> [u8; RECORD] {
     [name; RECORD]
@@ -131,290 +127,8 @@ impl Scene {
     }
 }
 
-pub const SCENES: &[Scene] = &[
-    Scene {
-        name: "push into an empty ring",
-        options: Options::LARGEST,
-        prepare: |_| {},
-        sleepers: &[],
-        victim: Act::Push(9),
-        happened: |before, ring| counts(ring).pushed > before.pushed,
-        frees: 0,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "push for a sleeping getter",
-        options: Options::LARGEST,
-        prepare: |_| {},
-        sleepers: &[Act::Pop],
-        victim: Act::Push(9),
-        happened: |before, ring| counts(ring).pushed > before.pushed,
-        frees: 1,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "push for the first of three getters",
-        options: Options::LARGEST,
-        prepare: |_| {},
-        sleepers: &[Act::Pop, Act::Pop, Act::Pop],
-        victim: Act::Push(9),
-        happened: |before, ring| counts(ring).pushed > before.pushed,
-        frees: 1,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "push that grows the ring",
-        options: IN_THE_RING,
-        prepare: |ring| fill(ring, 65_536 - 8 - 16),
-        sleepers: &[],
-        victim: Act::Push(9),
-        happened: |before, ring| counts(ring).pushed > before.pushed,
-        frees: 0,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "push after a holder was killed",
-        options: Options::LARGEST,
-        prepare: leave_a_dead_holder,
-        sleepers: &[],
-        victim: Act::Push(9),
-        happened: |before, ring| counts(ring).pushed > before.pushed,
-        frees: 0,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "pop of the last record",
-        options: Options::LARGEST,
-        prepare: |ring| give(ring, 1),
-        sleepers: &[],
-        victim: Act::Pop,
-        happened: |before, ring| counts(ring).popped > before.popped,
-        frees: 0,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "pop in a ring that tracks",
-        options: Options { track: true, ..Options::LARGEST },
-        prepare: |ring| {
-            give(ring, 1);
-            give(ring, 2);
-            discard(ring, 1);
-            ring.put_down();
-        },
-        sleepers: &[],
-        victim: Act::Pop,
-        happened: |before, ring| {
-            let popped = counts(ring).popped;
-            // It had the record in its hand if and only if it has taken it out.
-            let lost: Vec<u64> =
-                ring.take_lost().expect("whole").into_iter().map(|(_, record)| record).collect();
-            assert_eq!(lost, (before.popped..popped).collect::<Vec<_>>());
-            popped > before.popped
-        },
-        frees: 0,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "pop that makes room for a putter",
-        options: Options { max_records: 1, ..Options::LARGEST },
-        prepare: |ring| give(ring, 1),
-        sleepers: &[Act::Push(7)],
-        victim: Act::Pop,
-        happened: |before, ring| counts(ring).popped > before.popped,
-        frees: 1,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "pop that leaves a segment",
-        options: IN_THE_RING,
-        prepare: |ring| {
-            fill(ring, 65_536 - 8 - 32);
-            give(ring, 1);
-            give(ring, 2);
-            discard(ring, 1);
-        },
-        sleepers: &[],
-        victim: Act::Pop,
-        happened: |before, ring| counts(ring).popped > before.popped,
-        frees: 0,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "pop that gives memory back",
-        options: IN_THE_RING,
-        prepare: |ring| {
-            (0..15).for_each(|_| fill(ring, 500_000));
-            give(ring, 1);
-            discard(ring, 15);
-        },
-        sleepers: &[],
-        victim: Act::Pop,
-        happened: |before, ring| counts(ring).popped > before.popped,
-        frees: 0,
-        afterwards: |ring| {
-            // Whoever was killed giving memory back: the next takes it up.
-            (0..16).for_each(|_| fill(ring, 500_000));
-            discard(ring, 16);
-            let used = file(ring).metadata().expect("fstat").blocks() * 512;
-            assert!(used <= 5 << 20, "{used} bytes are left");
-        },
-    },
-    Scene {
-        name: "pop that goes to sleep",
-        options: Options::LARGEST,
-        prepare: |_| {},
-        sleepers: &[],
-        victim: Act::Pop,
-        happened: |_, _| true,
-        frees: 0,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "pop that goes to sleep behind another",
-        options: Options::LARGEST,
-        prepare: |_| {},
-        sleepers: &[Act::Pop],
-        victim: Act::Pop,
-        happened: |_, _| true,
-        frees: 0,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "push that goes to sleep behind another",
-        options: Options { max_records: 1, ..Options::LARGEST },
-        prepare: |ring| give(ring, 1),
-        sleepers: &[Act::Push(7)],
-        victim: Act::Push(9),
-        happened: |_, _| true,
-        frees: 0,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "push of a buffer",
-        options: BLOCKS,
-        prepare: |_| {},
-        sleepers: &[],
-        victim: Act::PushParts(9),
-        happened: |before, ring| counts(ring).pushed > before.pushed,
-        frees: 0,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "push of a buffer for a sleeping getter",
-        options: BLOCKS,
-        prepare: |ring| give_parts(ring, 1, 0),
-        sleepers: &[Act::PopParts],
-        victim: Act::PushParts(9),
-        happened: |before, ring| counts(ring).pushed > before.pushed,
-        frees: 1,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "push of a buffer after a holder was killed",
-        options: BLOCKS,
-        prepare: |ring| {
-            give_parts(ring, 1, 3);
-            leave_a_dead_holder(ring);
-        },
-        sleepers: &[],
-        victim: Act::PushParts(9),
-        happened: |before, ring| counts(ring).pushed > before.pushed,
-        frees: 0,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "push of a buffer into the block of a dead reader",
-        options: Options { max_block_bytes: 64 << 10, ..BLOCKS },
-        prepare: |ring| {
-            give_parts(ring, 1, 1);
-            leave_a_dead_reader(ring);
-        },
-        sleepers: &[],
-        victim: Act::PushParts(9),
-        happened: |before, ring| counts(ring).pushed > before.pushed,
-        frees: 0,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "push of a buffer that finds no block",
-        options: Options { max_block_bytes: 0, ..BLOCKS },
-        prepare: |_| {},
-        sleepers: &[],
-        victim: Act::PushParts(9),
-        happened: |before, ring| counts(ring).pushed > before.pushed,
-        frees: 0,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "pop of a buffer, lent and returned",
-        options: BLOCKS,
-        prepare: |ring| give_parts(ring, 1, 2),
-        sleepers: &[],
-        victim: Act::PopParts,
-        happened: |before, ring| counts(ring).popped > before.popped,
-        frees: 0,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "pop of a buffer in one piece",
-        options: BLOCKS,
-        prepare: |ring| give_parts(ring, 1, 2),
-        sleepers: &[],
-        victim: Act::Pop,
-        happened: |before, ring| counts(ring).popped > before.popped,
-        frees: 0,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "pop of a buffer that makes room for a putter",
-        options: Options { max_records: 1, ..BLOCKS },
-        prepare: |ring| give_parts(ring, 1, 1),
-        sleepers: &[Act::PushParts(7)],
-        victim: Act::PopParts,
-        happened: |before, ring| counts(ring).popped > before.popped,
-        frees: 1,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "pop of a buffer that gives the memory of others back",
-        options: BLOCKS,
-        prepare: |ring| {
-            give_parts(ring, 1, 80);
-            discard(ring, 79);
-        },
-        sleepers: &[],
-        victim: Act::PopParts,
-        happened: |before, ring| counts(ring).popped > before.popped,
-        frees: 0,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "task_done for two who join",
-        options: Options::LARGEST,
-        prepare: |ring| {
-            give(ring, 1);
-            discard(ring, 1);
-        },
-        sleepers: &[Act::Join, Act::Join],
-        victim: Act::Done,
-        happened: |before, ring| counts(ring).unfinished < before.unfinished,
-        frees: 2,
-        afterwards: |_| {},
-    },
-    Scene {
-        name: "close over two getters",
-        options: Options::LARGEST,
-        prepare: |_| {},
-        sleepers: &[Act::Pop, Act::Pop],
-        victim: Act::Close,
-        happened: |_, ring| ring.is_closed().expect("whole"),
-        frees: 2,
-        afterwards: |_| {},
-    },
-];
-
 pub fn scene(name: &str) -> &'static Scene {
-    SCENES.iter().find(|scene| scene.name == name).expect("a scene of the table")
+    crate::table::SCENES.iter().find(|scene| scene.name == name).expect("a scene of the table")
 }
 
 pub fn ring(scene: &Scene) -> Ring {
@@ -427,12 +141,12 @@ pub fn counts(ring: &Ring) -> Counts {
     ring.counts().expect("whole")
 }
 
-fn give(ring: &Ring, name: u8) {
+pub fn give(ring: &Ring, name: u8) {
     ring.try_push(&record(name)).expect("room");
 }
 
 /// So many records with buffers, named one after the other.
-fn give_parts(ring: &Ring, first: u8, count: u8) {
+pub fn give_parts(ring: &Ring, first: u8, count: u8) {
     for name in first..first + count {
         let parts = ring.push_parts(&record(name), &[&[name; BUFFER]], &mut Plain, Deadline::NOW);
         parts.expect("room");
@@ -440,7 +154,7 @@ fn give_parts(ring: &Ring, first: u8, count: u8) {
 }
 
 /// Kills a process that has what it took out in its hands.
-fn leave_a_dead_reader(ring: &Ring) {
+pub fn leave_a_dead_reader(ring: &Ring) {
     let reader = Child::spawn(|| {
         let mut loans = Vec::new();
         ring.pop_parts(&mut Vec::new(), &mut loans, &mut Plain, Deadline::NOW).expect("a record");
@@ -452,11 +166,11 @@ fn leave_a_dead_reader(ring: &Ring) {
 }
 
 /// A record of so many bytes whose name is 0: nobody asks what becomes of it.
-fn fill(ring: &Ring, len: usize) {
+pub fn fill(ring: &Ring, len: usize) {
     ring.try_push(&vec![0; len]).expect("room");
 }
 
-fn discard(ring: &Ring, count: usize) {
+pub fn discard(ring: &Ring, count: usize) {
     let mut buffer = Vec::new();
     for _ in 0..count {
         ring.try_pop(&mut buffer).expect("a record");
@@ -492,6 +206,16 @@ fn is_locked(ring: &Ring) -> bool {
     word != [0; 4]
 }
 
-fn file(ring: &Ring) -> File {
+/// Whether it is readable; from now on it says so.
+pub fn rings(ring: &Ring) -> bool {
+    process::is_readable(ring.readable_fd().expect("it has one"))
+}
+
+/// The same, without touching the ring: as who sleeps in select.
+pub fn rings_without_asking(ring: &Ring) -> bool {
+    process::is_readable(ring.bell().expect("it has one"))
+}
+
+pub fn file(ring: &Ring) -> File {
     ring.as_fd().try_clone_to_owned().expect("dup").into()
 }

@@ -38,7 +38,7 @@ pub fn is_permitted() -> bool {
 }
 
 /// Kills at each moment of so many instructions, or at some, spread evenly however many of them there is time for.
-fn for_moments(instructions: usize, full: bool, mut kill_at: impl FnMut(usize, &mut Tally)) -> Tally {
+pub fn for_moments(instructions: usize, full: bool, mut kill_at: impl FnMut(usize, &mut Tally)) -> Tally {
     let mut tally = Tally { instructions, ..Tally::default() };
     let begun = Instant::now();
     let count = if full { instructions } else { instructions.min(SAMPLES) };
@@ -122,7 +122,7 @@ fn kill_at(scene: &Scene, moment: usize, tally: &mut Tally) -> usize {
 }
 
 /// So many instructions further, or to the end that is expected; says how many.
-fn step_to(victim: &mut Child, moment: usize, end: Traced, name: &str) -> usize {
+pub fn step_to(victim: &mut Child, moment: usize, end: Traced, name: &str) -> usize {
     for steps in 0..moment {
         assert!(steps < ENDLESS, "{name}: it comes to no end");
         match victim.step_or_sleep() {

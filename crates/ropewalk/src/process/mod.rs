@@ -3,11 +3,18 @@
 //! | file | what it is |
 //! |---|---|
 //! | `queue` | byte records, first in, first out; bounded or not; with shutdown and a count of the unfinished |
+//! | `hand` | which record each process has taken out, and which were lost |
 //! | `crew` | tasks for worker processes, and their answers |
 //! | `pool` | worker processes that do functions of this program |
+//! | `message` | messages over a pipe or a socket, as `multiprocessing.connection` sends them |
+//! | `traffic` | whether the other end of a pipe has sent something, without asking the system |
+//! | `readable` | its descriptor for select(2) |
 //! | `iter` | records one after the other, until the queue is shut down |
 //! | `lock` | one holder at a time; after a dead one, the next |
 //! | `semaphore` | a number of permits |
+//! | `event` | a flag that is waited for |
+//! | `condition` | waiting until one is notified |
+//! | `barrier` | waiting until all are there |
 //! | `object` | where those lie, and how another process gets at them |
 //!
 //! What is shared lies in anonymous memory that goes from process to process as a descriptor. It has no name that
@@ -17,15 +24,25 @@
 //!
 //! These waits do not stand in the wait graph: the other end is in another process.
 
+mod barrier;
+mod condition;
 mod crew;
+mod event;
+mod hand;
 mod iter;
 mod lock;
+pub mod message;
 pub(crate) mod object;
 mod pool;
 mod queue;
+mod readable;
 mod semaphore;
+mod traffic;
 
+pub use barrier::{Barrier, Came, Early, Last, NotPassed};
+pub use condition::{Condition, Waiting};
 pub use crew::{Arrival, Crew, Handed, Refused, TakeError, Task, Worker};
+pub use event::Event;
 pub use iter::Iter;
 pub use lock::{Lock, Taken};
 #[doc(hidden)]
@@ -39,3 +56,4 @@ pub use ropewalk_shm::ring::{
 };
 pub use ropewalk_shm::segment::OpenError;
 pub use semaphore::Semaphore;
+pub use traffic::Traffic;

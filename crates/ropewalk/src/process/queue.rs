@@ -1,8 +1,7 @@
 //! Byte records between processes.
 
 use super::{
-    Blocks, Counts, DoneError, Fault, Identity, Iter, JoinError, Loan, OpenError, Options, PopError,
-    PushError,
+    Blocks, Counts, DoneError, Fault, Iter, JoinError, Loan, OpenError, Options, PopError, PushError,
 };
 use ropewalk_os::{Block, Deadline, Plain};
 use ropewalk_shm::ring::Ring;
@@ -30,7 +29,7 @@ use std::path::{Path, PathBuf};
 /// ```
 #[derive(Debug)]
 pub struct Queue {
-    ring: Ring,
+    pub(super) ring: Ring,
 }
 
 impl Queue {
@@ -100,6 +99,25 @@ impl Queue {
     /// ```
     pub fn from_fd(fd: OwnedFd) -> Result<Queue, OpenError> {
         Ring::open(fd).map(|ring| Queue { ring })
+    }
+
+    /// As [`Queue::from_fd`], for a queue that was made with [`Options::readable`]: by both of its descriptors.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// ```
+    /// use ropewalk::process::{Options, Queue};
+    /// use std::os::fd::AsFd;
+    /// let queue = Queue::with(&Options { readable: true, ..Options::default() })?;
+    /// let [memory, bell] = [queue.as_fd(), queue.bell().unwrap()].map(|fd| fd.try_clone_to_owned().unwrap());
+    /// let same = Queue::from_fds(memory, bell).unwrap();
+    /// same.try_push(b"rope").unwrap();
+    /// assert_eq!(queue.try_pop().unwrap(), b"rope");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn from_fds(memory: OwnedFd, bell: OwnedFd) -> Result<Queue, OpenError> {
+        Ring::from_fds(memory, bell).map(|ring| Queue { ring })
     }
 
     /// The queue at the [`place`](Queue::place) that another process of the same user has told.
@@ -419,56 +437,6 @@ impl Queue {
     /// ```
     pub fn shutdown(&self) -> Result<(), Fault> {
         self.ring.close()
-    }
-
-    /// Which record each process has taken out last and not put down, by its number: of a queue that tracks
-    /// ([`Options::track`]). Those of processes that have died are told too, until somebody calls [`Queue::take_lost`].
-    ///
-    /// # Errors
-    /// [`Fault`].
-    ///
-    /// ```
-    /// use ropewalk::process::{Identity, Options, Queue};
-    /// let tasks = Queue::with(&Options { track: true, ..Options::default() })?;
-    /// let number = tasks.try_push(b"task").unwrap();
-    /// tasks.try_pop().unwrap();
-    /// assert_eq!(tasks.in_hand().unwrap(), [(Identity::current()?, number)]);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn in_hand(&self) -> Result<Vec<(Identity, u64)>, Fault> {
-        self.ring.in_hand()
-    }
-
-    /// The records that processes had in their hands when they died, each told once.
-    ///
-    /// # Errors
-    /// [`Fault`].
-    ///
-    /// ```
-    /// use ropewalk::process::{Options, Queue};
-    /// let tasks = Queue::with(&Options { track: true, ..Options::default() })?;
-    /// tasks.try_push(b"task").unwrap();
-    /// tasks.try_pop().unwrap();
-    /// assert!(tasks.take_lost().unwrap().is_empty()); // nobody died
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn take_lost(&self) -> Result<Vec<(Identity, u64)>, Fault> {
-        self.ring.take_lost()
-    }
-
-    /// Says that this process has nothing of this queue in its hand any more. Who takes the next record out says so too.
-    ///
-    /// ```
-    /// use ropewalk::process::{Options, Queue};
-    /// let tasks = Queue::with(&Options { track: true, ..Options::default() })?;
-    /// tasks.try_push(b"task").unwrap();
-    /// tasks.try_pop().unwrap();
-    /// tasks.put_down();
-    /// assert!(tasks.in_hand().unwrap().is_empty());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn put_down(&self) {
-        self.ring.put_down();
     }
 
     /// Says that a record which was taken out has been dealt with.

@@ -115,7 +115,9 @@ class _Bell:
         self._engine = engine
 
     def wakeup(self) -> None:
-        if _process._global_shutdown and issubclass(getattr(sys, "last_type", None) or Exception, KeyboardInterrupt):
+        if _process._global_shutdown and issubclass(
+            getattr(sys, "last_type", None) or Exception, KeyboardInterrupt
+        ):
             # The program has ended by Ctrl-C: nobody waits for what is left.
             self._engine.notify(kinds.INTERRUPTED, b"")
         wake(self._engine)
@@ -274,7 +276,11 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
         self._employer, self._crew, self._engine = employer, crew, crew.engine
 
     def map(
-        self, fn: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
     ) -> Iterator[Any]:
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")

@@ -1,4 +1,4 @@
-//! The arguments of `acquire(block=True, timeout=None)`.
+//! Timeouts, and the arguments of `acquire(block=True, timeout=None)`.
 
 #![allow(unsafe_code)] // Contract: see `sem_lock`.
 
@@ -9,6 +9,29 @@ use ropewalk::Deadline;
 use std::ffi::c_int;
 use std::ptr::null_mut;
 use std::time::Duration;
+
+/// A timeout in seconds, or `None` for no end. A negative one has ended already.
+#[derive(Clone, Copy)]
+pub(crate) struct Seconds(Option<f64>);
+
+impl Seconds {
+    /// No end.
+    pub(crate) const NEVER: Seconds = Seconds(None);
+
+    /// When a wait that starts now ends.
+    pub(crate) fn deadline(self) -> Deadline {
+        let time = |seconds: f64| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
+        self.0.map_or(Deadline::NEVER, |seconds| Deadline::after(time(seconds)))
+    }
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Seconds {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if object.is_none() { Ok(Seconds::NEVER) } else { Ok(Seconds(Some(object.extract()?))) }
+    }
+}
 
 /// Until when to wait.
 ///
@@ -41,8 +64,7 @@ pub(crate) unsafe fn deadline(
             if seconds == -1.0 && !ffi::PyErr_Occurred().is_null() {
                 return Err(PyErr::fetch(py));
             }
-            let time = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
-            deadline = Deadline::after(time);
+            deadline = Seconds(Some(seconds)).deadline();
         }
         Ok(if block { deadline } else { Deadline::NOW })
     }

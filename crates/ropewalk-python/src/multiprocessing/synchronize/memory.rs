@@ -6,10 +6,11 @@
 
 #![allow(unsafe_code)]
 
+use crate::multiprocessing::descriptor::owned;
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use ropewalk::process::{Memory, OpenError};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 /// One memory, which many objects share: it is passed once, and they by their numbers in it.
 #[pyclass(name = "Memory", module = "ropewalk._ropewalk", frozen, weakref)]
@@ -21,12 +22,7 @@ impl PyMemory {
     #[staticmethod]
     #[pyo3(signature = (fd, /))]
     fn receive(fd: RawFd) -> PyResult<PyMemory> {
-        if fd < 0 {
-            return Err(pyo3::exceptions::PyValueError::new_err("a descriptor is not negative"));
-        }
-        // SAFETY: rule 1.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        Memory::receive(fd).map(PyMemory).map_err(foreign)
+        Memory::receive(owned(fd)?).map(PyMemory).map_err(foreign)
     }
 
     /// A number that no other memory has while this one is there.

@@ -121,14 +121,21 @@ pub(crate) fn forget_locks() {
     FAMILY.fetch_add(1, Ordering::Relaxed);
 }
 
-fn cast<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<&'a SemLock> {
-    match TYPE.get(object.py()) {
-        // SAFETY: rules 2 and 5: the type was looked at.
-        Some(class) if object.is_instance(class.bind(object.py()))? => unsafe {
-            Ok(&*object.as_ptr().cast::<SemLock>())
-        },
-        _ => Err(PyTypeError::new_err("not a lock or semaphore of ropewalk's")),
+impl SemLock {
+    /// The fields of an object of our type; `None` for any other.
+    #[inline]
+    pub(super) fn of<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a SemLock> {
+        let class = TYPE.get(object.py())?;
+        // SAFETY: rules 2 and 5: the type is looked at.
+        unsafe {
+            let is_ours = ffi::PyObject_TypeCheck(object.as_ptr(), class.as_ptr().cast()) != 0;
+            is_ours.then(|| &*object.as_ptr().cast::<SemLock>())
+        }
     }
+}
+
+fn cast<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<&'a SemLock> {
+    SemLock::of(object).ok_or_else(|| PyTypeError::new_err("not a lock or semaphore of ropewalk's"))
 }
 
 fn begin(object: &Bound<'_, PyAny>, engine: Engine, kind: c_int, most: u32) -> PyResult<()> {

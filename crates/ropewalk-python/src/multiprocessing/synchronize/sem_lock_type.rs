@@ -6,6 +6,7 @@ use super::arguments;
 use super::sem_lock::{Engine, Refusal, SemLock, TYPE};
 use crate::once::once;
 use crate::threading::raw::{self, Method, boolean, guarded, none, slot};
+use pyo3::exceptions::{PyAssertionError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -90,22 +91,15 @@ fn make<'py>(original: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyType>> {
 }
 
 impl Refusal {
+    /// As the original says it.
     #[cold]
-    fn raise(self) -> *mut ffi::PyObject {
-        // SAFETY: rule 1: attached.
-        unsafe {
-            match self {
-                Refusal::NotMine => ffi::PyErr_SetString(
-                    ffi::PyExc_AssertionError,
-                    c"attempt to release recursive lock not owned by thread".as_ptr(),
-                ),
-                Refusal::TooOften => ffi::PyErr_SetString(
-                    ffi::PyExc_ValueError,
-                    c"semaphore or lock released too many times".as_ptr(),
-                ),
+    pub(super) fn error(self) -> PyErr {
+        match self {
+            Refusal::NotMine => {
+                PyAssertionError::new_err("attempt to release recursive lock not owned by thread")
             }
+            Refusal::TooOften => PyValueError::new_err("semaphore or lock released too many times"),
         }
-        null_mut()
     }
 }
 
@@ -207,7 +201,8 @@ unsafe extern "C" fn release(slf: *mut ffi::PyObject, _: *mut ffi::PyObject) -> 
     // SAFETY: rule 1.
     match unsafe { fields(slf) }.give() {
         Ok(()) => none(),
-        Err(refusal) => refusal.raise(),
+        // SAFETY: rule 1: attached.
+        Err(refusal) => raw::raise(unsafe { Python::assume_attached() }, refusal.error()),
     }
 }
 

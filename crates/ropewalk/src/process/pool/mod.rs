@@ -151,7 +151,7 @@ impl Pool {
     pub fn call(&self, function: &str, input: &[u8]) -> Answer {
         let taken = self.take(function, input);
         let (task, future) = taken.map_err(|error| TaskError::NotSent(error.to_string()))?;
-        self.shared.visit(task);
+        self.shared.visit(task, &future);
         match future.result(&mut Plain, Deadline::NEVER) {
             Ok(answer) => answer,
             Err(NoResult::Failed(Failure::Cancelled | Failure::Abandoned | Failure::Panicked(_))) => {

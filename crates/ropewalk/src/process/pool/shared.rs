@@ -10,6 +10,7 @@ use super::functions::Program;
 use super::staff::{Leaver, Phase, Staff, watch};
 use super::started::{self, Change};
 use super::ticket::Ticket;
+use crate::future::Future;
 use crate::primitive::{Arc, Mutex};
 use crate::process::{Arrival, Crew, Handed, Refused};
 use crate::sync::{Event, Semaphore};
@@ -128,15 +129,14 @@ impl Shared {
                 }
             }
             self.post();
-            let _ = self.crew.settled(); // full: then whoever reads has something to read
         }
     }
 
     /// Waits for a task by reading its answer here, if nobody else has anything to wait for: that saves a switch of threads.
-    pub(super) fn visit(&self, task: u64) {
+    pub(super) fn visit(&self, task: u64, future: &Future<Answer>) {
         let mine = |ticket: &Ticket| ticket.task == task;
         if let Ok(Some(Arrival::Answer { ticket, kind, body, .. })) =
-            self.crew.visit(mine, &mut Plain, Deadline::NEVER)
+            self.crew.visit(mine, || future.is_done(), &mut Plain, Deadline::NEVER)
         {
             settle(ticket, kind, body);
             self.post();

@@ -1,0 +1,46 @@
+//! What lies in memory that another process has open, for who looks at it from outside.
+
+use crate::error;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use ropewalk::process::{OpenError, Queue};
+use std::path::PathBuf;
+
+/// Looks, and changes nothing.
+#[pyfunction]
+#[pyo3(signature = (place, /))]
+fn look_at_segment(py: Python<'_>, place: PathBuf) -> PyResult<Bound<'_, PyDict>> {
+    let found = PyDict::new(py);
+    let queue = match py.detach(|| Queue::open(&place)) {
+        Ok(queue) => queue,
+        Err(OpenError::System(error)) if error.raw_os_error().is_some() => {
+            return Err(error::system(py, &error));
+        }
+        // Locks and the like have a layout of their own; so have other versions.
+        Err(OpenError::Layout { .. }) => {
+            found.set_item("kind", "objects")?;
+            return Ok(found);
+        }
+        Err(why) => {
+            found.set_item("kind", "unreadable")?;
+            found.set_item("error", why.to_string())?;
+            return Ok(found);
+        }
+    };
+    found.set_item("kind", "queue")?;
+    match py.detach(|| queue.counts()) {
+        Ok(counts) => {
+            found.set_item("waiting", counts.waiting())?;
+            found.set_item("put", counts.pushed)?;
+            found.set_item("taken", counts.popped)?;
+            found.set_item("unfinished", counts.unfinished)?;
+        }
+        Err(fault) => found.set_item("error", fault.to_string())?,
+    }
+    found.set_item("capacity", Some(queue.capacity()).filter(|&capacity| capacity != u64::MAX))?;
+    Ok(found)
+}
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(look_at_segment, module)?)
+}
