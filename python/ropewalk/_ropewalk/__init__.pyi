@@ -470,6 +470,7 @@ class Connection:
     def __enter__(self) -> Self: ...
     def _check_sending(self) -> None: ...
 
+@disjoint_base
 class ProcessQueue:
     """Objects from process to process, first in, first out."""
 
