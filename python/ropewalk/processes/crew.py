@@ -287,9 +287,10 @@ def _unread(what: str, error: BaseException, text: str = "") -> BaseException:
 
     unread = died.TransferError(f"{what} could not be read: {type(error).__name__}: {error}")
     if text:
-        from concurrent.futures.process import _RemoteTraceback
+        from concurrent.futures import process
 
-        unread.__cause__ = _RemoteTraceback(f'\n"""\n{text}"""')  # type: ignore[attr-defined]
+        remote: Any = process
+        unread.__cause__ = remote._RemoteTraceback(f'\n"""\n{text}"""')
     else:
         unread.__cause__ = error
     return unread
