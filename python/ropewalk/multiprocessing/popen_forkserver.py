@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing.popen_forkserver as _original
+from multiprocessing import forkserver
 from typing import Any
 
 from ropewalk.multiprocessing.process import launch
 
 __all__ = ["PATCHES", "Popen"]
+
+#: What every child needs to hold on to its parent: imported once, in the server.
+NEEDED = launch.__module__
 
 
 class Popen(_original.Popen):
@@ -16,6 +20,9 @@ class Popen(_original.Popen):
     __ropewalk__ = True
 
     def _launch(self, process_obj: Any) -> None:
+        server: Any = forkserver._forkserver
+        if NEEDED not in server._preload_modules:
+            server._preload_modules = [*server._preload_modules, NEEDED]
         launch(self, process_obj, super()._launch)  # type: ignore[misc]
 
 

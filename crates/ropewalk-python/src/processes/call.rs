@@ -16,12 +16,15 @@ const HEAD: usize = 6;
 /// Functions that are remembered, at most.
 const REMEMBERED: usize = 32;
 
+/// A function that goes by its name, and its message.
+type Named = (Py<PyAny>, Arc<[u8]>);
+
 /// Messages of functions that go by their names.
 #[derive(Default)]
-pub(super) struct Names(Mutex<Vec<(Py<PyAny>, Arc<[u8]>)>>);
+pub(super) struct Names(Mutex<Vec<Named>>);
 
 impl Names {
-    fn known(&self) -> MutexGuard<'_, Vec<(Py<PyAny>, Arc<[u8]>)>> {
+    fn known(&self) -> MutexGuard<'_, Vec<Named>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -64,6 +64,9 @@ struct Shared {
 /// A bit of the kind of an answer: it is an exception.
 const FAILED: u8 = 1;
 
+/// Owner, detail, seconds since it was handed out.
+type Fallen = (Py<PyAny>, Py<PyAny>, f64);
+
 /// Number, owner, detail, kind, seconds in hand, body.
 type Told<'py> = (u64, Py<PyAny>, Py<PyAny>, u8, f64, Bound<'py, PyAny>);
 
@@ -265,7 +268,6 @@ impl PyCrew {
             deadline = Deadline::NOW;
         }
         self.0.post(py)?;
-        self.0.crew.settled().map_err(error::push)?;
         for (Ticket { owner, detail }, kind, text) in self.0.take_aside() {
             told.append((0, owner, detail, kind, 0.0, text))?;
         }
@@ -294,7 +296,7 @@ impl PyCrew {
 
     /// Takes the task back that this process had in hand when it died: owner, detail, and the seconds since it was handed
     /// out; `None` if it had none.
-    fn fell(&self, pid: u32) -> PyResult<Option<(Py<PyAny>, Py<PyAny>, f64)>> {
+    fn fell(&self, pid: u32) -> PyResult<Option<Fallen>> {
         let fallen = self.0.crew.fell(pid).map_err(error::fault)?;
         Ok(fallen.map(|(ticket, since)| (ticket.owner, ticket.detail, since.as_secs_f64())))
     }
@@ -335,7 +337,8 @@ impl Reader for Shared {
     fn visit(&self, future: &Bound<'_, PyFuture>, deadline: Deadline) -> PyResult<Visit> {
         let py = future.py();
         let mine = |ticket: &Ticket| ticket.owner.as_ptr() == future.as_ptr();
-        match self.crew.visit(mine, &mut Attached(py), deadline) {
+        let done = || future.get().slot.state().is_done();
+        match self.crew.visit(mine, done, &mut Attached(py), deadline) {
             Ok(Some(arrival)) => match self.tell(py, arrival)? {
                 None => Ok(Visit::Elsewhere),
                 Some((0, owner, detail, kind, _, _)) => {

@@ -5,6 +5,7 @@
 //! | `queue` | byte records, first in, first out; bounded or not; with shutdown and a count of the unfinished |
 //! | `hand` | which record each process has taken out, and which were lost |
 //! | `crew` | tasks for worker processes, and their answers |
+//! | `pool` | worker processes that do functions of this program |
 //! | `message` | messages over a pipe or a socket, as `multiprocessing.connection` sends them |
 //! | `traffic` | whether the other end of a pipe has sent something, without asking the system |
 //! | `readable` | its descriptor for select(2) |
@@ -32,6 +33,7 @@ mod iter;
 mod lock;
 pub mod message;
 pub(crate) mod object;
+mod pool;
 mod queue;
 mod readable;
 mod semaphore;
@@ -46,6 +48,7 @@ pub use lock::{Lock, Taken};
 #[doc(hidden)]
 pub use object::Memory;
 pub use object::Passed;
+pub use pool::{Answer, Functions, Pool, PoolBuilder, Program, SubmitError, TaskError, WorkerDied};
 pub use queue::Queue;
 pub use ropewalk_os::identity::Identity;
 pub use ropewalk_shm::ring::{
