@@ -708,8 +708,8 @@ def cpu_limit() -> float | None:
 def look_at_segment(place: Any, /) -> dict[str, Any]:
     """What lies in the shared memory at this path, such as a descriptor of another process in `/proc`.
 
-    Its `kind` is `queue`, with counts, `objects`, or `unreadable`, with the reason under `error`. Raises `OSError` if it
-    can not be opened.
+    Its `kind` is `queue`, with counts, `objects`, or `unreadable`, with the reason under `error`. Raises `OSError` if
+    it can not be opened.
     """
 
 def end_with(pid: int, /) -> None:
