@@ -1,4 +1,4 @@
-"""What every test has: an interpreter that is left as it was found.
+"""What every test has: an interpreter that is left as it was found; those of processes, a system that is, too.
 
 The watchdog is pytest's own (`faulthandler_timeout` in pyproject.toml): a test that hangs ends the run, with the stack
 of every thread.
@@ -11,6 +11,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+
+from tests import leftovers
+
+#: Folders whose tests are looked at for processes, files and descriptors, each by itself.
+LOOKED_AT = {"multiprocessing", "concurrent"}
 
 #: Test modules for CPython's runner, and not for this one.
 collect_ignore = ["parity/made"]
@@ -30,6 +35,57 @@ def no_thread_left() -> Iterator[None]:
         if not thread.daemon:
             thread.join(120)
             assert not thread.is_alive(), f"{thread!r} still runs after its test"
+
+
+def _warm_up() -> None:
+    """What the first lock, value and process of a program open, and keep: memory, and a line to the children."""
+    import multiprocessing
+
+    import ropewalk
+
+    context = multiprocessing.get_context("fork")
+    context.RawValue("i")  # the original's heap
+    ropewalk.install()
+    try:
+        lock = context.Lock()
+        context.RawValue("i")
+        child = context.Process(target=lock.acquire)
+        child.start()
+        child.join()
+        child.close()
+    finally:
+        ropewalk.uninstall()
+
+
+@pytest.fixture(scope="session")
+def warm() -> None:
+    """Once, before the first test that looks at descriptors."""
+    _warm_up()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_at_the_end() -> Iterator[None]:
+    """The whole run leaves no process and no file in /dev/shm behind."""
+    before = leftovers.State()
+    yield
+    leftovers.end_servers()
+    before.descriptors = leftovers.descriptors()  # those of pytest itself are its own
+    assert not (left := before.left()), "left behind by the whole run: " + "; ".join(left)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test of processes leaves no process, no file in /dev/shm and no descriptor behind."""
+    if LOOKED_AT.isdisjoint(request.path.parts):
+        yield
+        return
+    request.getfixturevalue("warm")
+    before = leftovers.State()
+    yield
+    if left := before.left(0):
+        leftovers.end_servers()
+        left = before.left()
+    assert not left, "left behind: " + "; ".join(left)
 
 
 @pytest.fixture

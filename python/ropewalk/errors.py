@@ -7,8 +7,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ropewalk.doctor.scene import Wait
+    from ropewalk.processes.died import TransferError as TransferError
+    from ropewalk.processes.died import WorkerDied as WorkerDied
 
-__all__ = ["DeadlockError", "LockOrderError", "OwnerDiedWarning", "RopewalkError", "UnsupportedInterpreter"]
+__all__ = ["DeadlockError", "LockOrderError", "OwnerDiedWarning", "RopewalkError", "TransferError", "UnsupportedInterpreter", "WorkerDied"]
 
 
 class RopewalkError(RuntimeError):
@@ -62,3 +64,12 @@ class OwnerDiedWarning(RuntimeWarning):
     What the lock protects may be half-done.  Where that must not go unseen, make it an error
     (``warnings.simplefilter("error", OwnerDiedWarning)``): then the lock is free again when it is raised.
     """
+
+
+def __getattr__(name: str) -> object:
+    """Those whose base classes are in modules that most programs never load."""
+    if name in ("TransferError", "WorkerDied"):
+        from ropewalk.processes import died
+
+        return getattr(died, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -98,8 +98,8 @@ class Puts:
         return str, (f"turn {self.turns}",)
 
 
-def test_a_reducer_may_put_into_the_same_queue() -> None:
-    Puts.queue = make()
+def test_a_reducer_may_put_into_the_same_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Puts, "queue", make())
     Puts.queue.put({"outer": Puts(2)})
     assert Puts.queue.get() == [1, "turn 0"]
     assert Puts.queue.get() == [2, "turn 1"]
@@ -122,8 +122,8 @@ def _get() -> Any:
     return Gets.queue.get()
 
 
-def test_a_constructor_may_take_out_of_the_same_queue() -> None:
-    Gets.queue = make()
+def test_a_constructor_may_take_out_of_the_same_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Gets, "queue", make())
     Gets.queue.put([1, Gets(None), {"x": Gets(None)}])
     Gets.queue.put("a")
     Gets.queue.put("b")

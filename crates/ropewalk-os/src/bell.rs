@@ -73,11 +73,11 @@ impl Bell {
     /// assert!(one.number() != other.number() || one.number() == 0);
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn number(&self) -> u64 {
+    pub fn number(&self) -> u32 {
         let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", self.0.as_raw_fd()));
         let text = text.unwrap_or_default();
         let told = text.lines().find_map(|line| line.strip_prefix("eventfd-id:"));
-        told.and_then(|number| number.trim().parse::<u64>().ok()).map_or(0, |number| number + 1)
+        told.and_then(|number| number.trim().parse::<u32>().ok()).map_or(0, |number| number.wrapping_add(1))
     }
 
     /// Readable from now on.

@@ -20,6 +20,19 @@ pub fn now() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
+/// As [`now`], but only as exact as the system's tick (some milliseconds), and four times as quick.
+///
+/// ```
+/// use ropewalk_os::clock;
+/// assert!(clock::coarse() <= clock::now());
+/// ```
+pub fn coarse() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: rule 1; this clock always exists too.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
 /// When a wait gives up: never, at once, or at a moment of the monotonic clock.
 ///
 /// A deadline is taken once, before the first sleep, so that interrupted and repeated sleeps of one wait

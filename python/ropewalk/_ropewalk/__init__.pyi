@@ -466,6 +466,7 @@ class Connection:
     def __enter__(self) -> Self: ...
     def _check_sending(self) -> None: ...
 
+@disjoint_base
 class ProcessQueue:
     """Objects from process to process, first in, first out."""
 
@@ -717,3 +718,100 @@ def end_with(pid: int, /) -> None:
 
     :raises OSError: there is no such process, or no thread can be had.
     """
+
+@final
+class Crew:
+    """Tasks for a crew of worker processes, and what comes back: the end of the process that has the work."""
+
+    def __new__(cls, open: Callable[[int, Parcel, Any], Any]) -> Crew:
+        """`open` makes the outcome of a task from its kind, parcel and detail, or raises."""
+    @property
+    def descriptors(self) -> tuple[int, int]:
+        """Descriptors of the queue of tasks and that of answers, which live as long as this object."""
+    def set_workers(self, workers: int) -> None:
+        """How many workers there are: it decides how many tasks are handed out ahead."""
+    def enlist(
+        self, owner: Any, detail: Any, how: int, function: Any, arguments: Any, priority: int = 0
+    ) -> int:
+        """Puts a call in line and hands out what may go; the task's number.
+
+        Raises what encoding the call raises, and `RuntimeError` if no task is taken any more.
+        """
+    def enlist_each(
+        self, owner: Harvest, how: int, function: Any, calls: list[Any], number: int
+    ) -> tuple[int, BaseException | None]:
+        """Puts a call for each of the lists of arguments in line, numbered from `number` on.
+
+        How many went, and what encoding the next one raised, if it did.
+        """
+    def count_off(self) -> bool:
+        """Takes one off the count of tasks that were done; whether there was one."""
+    def arrivals(
+        self, timeout: float | None = None, most: int = 64
+    ) -> list[tuple[int, Any, Any, int, float, Any]]:
+        """What came back and is to be dealt with: number, owner, detail, kind, seconds in hand, and what belongs to the kind.
+
+        Of `most` arrivals; waits for the first, at most `timeout` seconds.
+        """
+    def notify(self, kind: int, body: bytes) -> None:
+        """Puts a notice behind all answers that came so far."""
+    def withdraw(self, id: int) -> tuple[Any, Any] | None:
+        """Takes a task back that no worker was handed: its owner and detail."""
+    def withdraw_all(self) -> list[tuple[Any, Any]]:
+        """Takes all tasks back that no worker was handed."""
+    def give_up(self) -> list[tuple[Any, Any]]:
+        """Takes every task back; what workers still answer is dropped."""
+    def fell(self, pid: int) -> tuple[Any, Any, float] | None:
+        """Takes the task back that this process had in hand when it died: owner, detail, seconds since it was handed out."""
+    @property
+    def unfinished(self) -> int:
+        """Tasks that have not come back."""
+    @property
+    def in_line(self) -> int:
+        """Tasks that no worker was handed."""
+    @property
+    def closed(self) -> bool:
+        """Whether no task is taken any more."""
+    def dismiss_if_idle(self) -> bool:
+        """If no task is left, none will be taken any more, and workers go home. Whether it is so."""
+
+@final
+class CrewWorker:
+    """The end of a worker process."""
+
+    def __new__(cls, tasks: int, answers: int) -> CrewWorker:
+        """`tasks` and `answers` are descriptors; they are opened anew."""
+    def take(self, timeout: float | None = None) -> bool:
+        """Takes the next task in hand; `False` if none comes within `timeout` seconds. `EOFError` if there will be no more."""
+    def call(self) -> tuple[int, Any, Any]:
+        """What the task in hand is: how it is called, the function, its arguments. Raises what unpickling raises."""
+    def answer(self, kind: int, value: Any) -> None:
+        """Answers the task in hand with an object. Raises what encoding it raises; the task is in hand then as before."""
+    def notify(self, kind: int, body: bytes) -> None:
+        """Puts a notice among the answers."""
+    @property
+    def busy(self) -> bool:
+        """Whether a task is in hand."""
+    @property
+    def taken(self) -> int:
+        """Tasks taken so far."""
+
+@final
+class Parcel:
+    """An object that has come from a worker and has not been made yet."""
+
+    def open(self) -> Any:
+        """The object. Once only; raises what making it raises."""
+
+@final
+class Harvest:
+    """The results of one map, each put in its place."""
+
+    def __new__(cls, values: list[Any], chunk: int, left: int, owner: Any) -> Harvest: ...
+    @property
+    def owner(self) -> Any:
+        """Whose results they are."""
+    def store(self, number: int, value: Any) -> bool:
+        """Stores what a task gave; whether it was the last."""
+    def skip(self) -> bool:
+        """Counts a task that gave nothing; whether it was the last."""

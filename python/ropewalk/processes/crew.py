@@ -267,19 +267,19 @@ def wake(engine: _ropewalk.Crew) -> None:
 
 def _opened(raised: Callable[[Failure], BaseException], kind: int, parcel: Any, detail: Any) -> Any:
     """What a task returned; raises what it raised."""
+    error: BaseException
     if kind & kinds.FAILED:
         failure: Failure = parcel.open()
         try:
             error = raised(failure)
         except BaseException as unreadable:
-            raise _unread(
-                f"the exception {failure[0]} that the task raised", unreadable, failure[1]
-            ) from None
-        raise error
-    try:
-        return parcel.open()
-    except BaseException as error:
-        raise _unread("the result", error) from error
+            error = _unread(f"the exception {failure[0]} that the task raised", unreadable, failure[1])
+    else:
+        try:
+            return parcel.open()
+        except BaseException as unreadable:
+            error = _unread("the result", unreadable)
+    raise error
 
 
 def _unread(what: str, error: BaseException, text: str = "") -> BaseException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import pickle
+import time
 from collections.abc import Callable
 from traceback import format_exception
 from typing import Any
@@ -21,6 +22,8 @@ Failure = tuple[str, str, bytes]
 
 #: A worker whose leash does not hold looks itself, this often in seconds, whether its parent is there.
 _LOOK = 0.5
+#: Seconds after Ctrl-C until a worker takes another task: those in which its parent may decide to end it.
+_PAUSE = 0.5
 
 
 class Manner:
@@ -71,6 +74,7 @@ def work(
                 if worker.busy:
                     failure = _failure(interrupt, manner, True)
                     _send(worker, _last(worker, limit) | kinds.FAILED, failure)
+                    time.sleep(_PAUSE)
                 interrupt = None
             _serve(worker, manner, limit, look)
             return
@@ -116,6 +120,8 @@ def _do(worker: Any, manner: Manner, last: int) -> None:
             result = list(itertools.starmap(function, arguments))
     except caught as error:
         _send(worker, last | kinds.FAILED, _failure(error, manner, manner.is_remote(function)))
+        if isinstance(error, KeyboardInterrupt):
+            time.sleep(_PAUSE)
         return
     try:
         worker.answer(last, result)

@@ -70,6 +70,8 @@ fn append(bytes: &mut Vec<u8>, lender: &Bound<'_, PyAny>) -> PyResult<()> {
 struct Pickler {
     pickler: Py<PyAny>,
     sink: Py<Sink>,
+    /// What was registered when its table was made.
+    registered: Vec<(Py<PyAny>, Py<PyAny>)>,
 }
 
 /// Picklers that nobody uses now. Locked for moments in which nothing of Python happens.
@@ -94,18 +96,33 @@ impl Pickler {
         arguments.set_item(intern!(py, "buffer_callback"), &sink)?;
         let class = imported(py, &PICKLER, "_pickle", "Pickler")?.bind(py);
         let pickler = class.call((&sink, 5), Some(&arguments))?;
-        Ok(Pickler { pickler: pickler.unbind(), sink: sink.unbind() })
+        Ok(Pickler { pickler: pickler.unbind(), sink: sink.unbind(), registered: Vec::new() })
     }
 
-    fn dump(&self, object: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = object.py();
-        let pickler = self.pickler.bind(py);
-        let table = imported(py, &REGISTERED, "copyreg", "dispatch_table")?.bind(py).copy()?;
+    /// Reducers may have been registered since it was last used. Copying both tables for each message would cost as much
+    /// as a small message does.
+    fn look_at_tables(&mut self, py: Python<'_>) -> PyResult<()> {
+        let general = imported(py, &REGISTERED, "copyreg", "dispatch_table")?.bind(py);
         let extra = crate::once::once(py, &EXTRA, || {
             Ok(forking(py)?.getattr("_extra_reducers")?.cast_into::<PyDict>()?.unbind())
         })?;
-        table.update(extra.bind(py).as_mapping())?;
-        pickler.setattr(intern!(py, "dispatch_table"), table)?;
+        let extra = extra.bind(py);
+        let current = || general.iter().chain(extra.iter());
+        let same = general.len() + extra.len() == self.registered.len()
+            && current().zip(&self.registered).all(|(now, then)| now.0.is(&then.0) && now.1.is(&then.1));
+        if !same {
+            let table = general.copy()?;
+            table.update(extra.as_mapping())?;
+            self.registered = current().map(|(key, value)| (key.unbind(), value.unbind())).collect();
+            self.pickler.bind(py).setattr(intern!(py, "dispatch_table"), table)?;
+        }
+        Ok(())
+    }
+
+    fn dump(&mut self, object: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = object.py();
+        self.look_at_tables(py)?;
+        let pickler = self.pickler.bind(py);
         pickler.call_method1(intern!(py, "dump"), (object,))?;
         pickler.call_method0(intern!(py, "clear_memo"))?;
         Ok(())
@@ -149,8 +166,9 @@ pub(super) fn encode(object: &Bound<'_, PyAny>, message: &mut Message, large: us
         return append(&mut message.bytes, &pickle);
     }
     let pickler = store().pop();
-    let pickler = pickler.map_or_else(|| Pickler::new(py), Ok)?;
-    let sink = pickler.sink.get();
+    let mut pickler = pickler.map_or_else(|| Pickler::new(py), Ok)?;
+    let sink = pickler.sink.clone_ref(py);
+    let sink = sink.get();
     *sink.filling() = Filling {
         bytes: std::mem::take(&mut message.bytes),
         parts: std::mem::take(&mut message.parts),

@@ -265,7 +265,6 @@ impl PyCrew {
             deadline = Deadline::NOW;
         }
         self.0.post(py)?;
-        self.0.crew.settled().map_err(error::push)?;
         for (Ticket { owner, detail }, kind, text) in self.0.take_aside() {
             told.append((0, owner, detail, kind, 0.0, text))?;
         }
@@ -335,7 +334,8 @@ impl Reader for Shared {
     fn visit(&self, future: &Bound<'_, PyFuture>, deadline: Deadline) -> PyResult<Visit> {
         let py = future.py();
         let mine = |ticket: &Ticket| ticket.owner.as_ptr() == future.as_ptr();
-        match self.crew.visit(mine, &mut Attached(py), deadline) {
+        let done = || future.get().slot.state().is_done();
+        match self.crew.visit(mine, done, &mut Attached(py), deadline) {
             Ok(Some(arrival)) => match self.tell(py, arrival)? {
                 None => Ok(Visit::Elsewhere),
                 Some((0, owner, detail, kind, _, _)) => {

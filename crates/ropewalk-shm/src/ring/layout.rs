@@ -79,11 +79,11 @@ pub struct Header {
     /// Whether it has a bell; whether that is to be rung; its number, once it is.
     pub has_bell: AtomicU32,
     pub armed: AtomicU32,
-    pub bell: AtomicU64,
+    pub bell: AtomicU32,
     /// Granules of the arena.
     pub granules: AtomicU32,
     /// Parts of so many bytes go into blocks.
-    pub block_from: AtomicU64,
+    pub block_from: AtomicU32,
     /// What all of it is changed under.
     pub lock: RobustMutex,
     /// The commit: counts commits, and its lowest bit says which state is true.
@@ -177,7 +177,7 @@ impl Store {
 
     fn create_sized(options: &Options, largest: u32, granules: usize) -> io::Result<Store> {
         let namespace = identity::pid_namespace()?;
-        let block_from = options.block_from.max(1);
+        let block_from = u32::try_from(options.block_from).unwrap_or(u32::MAX).max(1);
         let len = (FIRST << (largest + 1)) + GRANULES_AT + granules * GRANULE;
         let segment = Segment::create_with(len - HEADER, LAYOUT, |segment| {
             let header = segment.body().cast::<Header>().as_ptr();
@@ -189,7 +189,7 @@ impl Store {
             header.max_records.store(options.max_records, Ordering::Relaxed);
             header.largest.store(largest, Ordering::Relaxed);
             header.granules.store(granules as u32, Ordering::Relaxed);
-            header.block_from.store(block_from as u64, Ordering::Relaxed);
+            header.block_from.store(block_from, Ordering::Relaxed);
             header.track.store(u32::from(options.track), Ordering::Relaxed);
             header.has_bell.store(u32::from(options.readable), Ordering::Relaxed);
             super::state::State::EMPTY.write(&header.states[0].0);

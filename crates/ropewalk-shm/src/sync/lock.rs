@@ -6,7 +6,7 @@
 //! | an [`Owner`] | held by that process |
 //! | an [`Owner`] and [`WAITERS`] | held, and somebody may sleep: who frees it wakes one |
 //!
-//! Word 1 is when somebody who did not sleep last looked at the holder, in milliseconds.
+//! Word 1 is when somebody who did not sleep last looked at the holder, in nanoseconds.
 //!
 //! Any process may free it, as a semaphore of one permit. It is not on the kernel's robust list, which belongs to
 //! the thread that takes: so whoever waits looks for itself whether the holder still lives, first after
@@ -79,13 +79,16 @@ pub fn take<B: Block>(slot: &Slot, block: &mut B, deadline: Deadline) -> Result<
 }
 
 /// For who does not wait, or not for long: looks at the holder if nobody has for a while.
+#[inline]
+pub fn take_from_the_dead(slot: &Slot) -> Option<Taken> {
+    let now = clock::coarse();
+    let soon = now.wrapping_sub(slot.words[1].load(Relaxed)) < LAST_LOOK.as_nanos() as u64;
+    if soon { None } else { look(slot, now) }
+}
+
 #[cold]
-fn take_from_the_dead(slot: &Slot) -> Option<Taken> {
-    let (now, looked) = (clock::now() / 1_000_000, &slot.words[1]);
-    if now.wrapping_sub(looked.load(Relaxed)) < LAST_LOOK.as_millis() as u64 {
-        return None;
-    }
-    looked.store(now, Relaxed);
+fn look(slot: &Slot, now: u64) -> Option<Taken> {
+    slot.words[1].store(now, Relaxed);
     let seen = slot.words[0].load(Relaxed);
     let dead = Owner::in_word(seen).filter(|owner| owner.is_dead())?;
     let mine = Owner::me().word(seen as u32 & WAITERS != 0);

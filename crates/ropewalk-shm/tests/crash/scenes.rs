@@ -6,7 +6,7 @@ use ropewalk_os::{Deadline, Plain};
 use ropewalk_shm::ring::{Counts, Options, PopError, Ring};
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 

@@ -225,7 +225,7 @@ fn go_on(ring: &Ring, ledger: &Ledger, plan: &Plan) {
     watchdog::beat();
     while ring.counts().expect("whole").popped == before {
         assert!(
-            begun.elapsed() < Duration::from_secs(30),
+            begun.elapsed() < Duration::from_secs(u64::from(watchdog::PATIENCE) - 10),
             "{}: all hang: {:?}, {} tickets taken, asleep {:?}",
             plan.name,
             ring.counts(),

@@ -9,7 +9,7 @@
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 /// Seconds that anything may take before it counts as hung.
-pub const PATIENCE: u32 = 60;
+pub const PATIENCE: u32 = 600;
 
 /// What the process is at, for the handler: it can not ask for memory.
 static PLACE: [AtomicU8; 200] = [const { AtomicU8::new(0) }; 200];

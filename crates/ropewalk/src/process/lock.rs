@@ -77,6 +77,19 @@ impl Lock {
         lock::take(self.object.place(), block, deadline)
     }
 
+    /// Takes the lock if its holder was killed; looks at most ten times a second, whoever asks.
+    ///
+    /// ```
+    /// let lock = ropewalk::process::Lock::new()?;
+    /// assert!(lock.try_acquire());
+    /// assert_eq!(lock.take_from_the_dead(), None); // we live
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn take_from_the_dead(&self) -> Option<Taken> {
+        lock::take_from_the_dead(self.object.place())
+    }
+
     /// Frees the lock, whoever holds it, and wakes one who waits; `false` if it is free.
     ///
     /// ```

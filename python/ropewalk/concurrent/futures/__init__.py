@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import concurrent.futures as _original
+import importlib
 from concurrent.futures import (
     ALL_COMPLETED,
     FIRST_COMPLETED,
@@ -56,8 +57,8 @@ PATCHES: dict[str, dict[str, Any]] = {
 
 def __getattr__(name: str) -> Any:
     """What is loaded when it is first used; everything else is the original's."""
-    if name == "ProcessPoolExecutor":
-        from ropewalk.concurrent.futures import process
-
-        return process.ProcessPoolExecutor
+    if name in ("ProcessPoolExecutor", "process"):
+        # Not by "from": that would ask here for the module, and get the original's.
+        process = importlib.import_module(f"{__name__}.process")
+        return process if name == "process" else process.ProcessPoolExecutor
     return getattr(_original, name)

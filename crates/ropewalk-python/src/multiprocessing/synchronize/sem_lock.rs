@@ -204,7 +204,12 @@ impl SemLock {
         }
         match &self.engine {
             Engine::Lock(lock) => {
-                let Some(taken) = lock.acquire(&mut Attached(py), deadline)? else { return Ok(false) };
+                let taken = if deadline.is_now() {
+                    lock.take_from_the_dead()
+                } else {
+                    lock.acquire(&mut Attached(py), deadline)?
+                };
+                let Some(taken) = taken else { return Ok(false) };
                 self.note();
                 if let Taken::FromTheDead(pid) = taken {
                     // With the lock in hand: if the warning is an error, it is given back.

@@ -291,7 +291,12 @@ impl<T> Crew<T> {
                 return Ok(arrival);
             }
             if deadline.remaining().is_none() && self.reading.is_rhythmic() {
-                block.detached(|| self.reading.stay_away());
+                block.detached(|| {
+                    self.reading.stay_away();
+                    if self.reading.has_guest() && self.notify(LOOK_UP, b"").is_ok() {
+                        self.reading.wait_alone();
+                    }
+                });
                 continue;
             }
             if let Some(arrival) = self.read(block, deadline)? {
@@ -310,8 +315,9 @@ impl<T> Crew<T> {
         Ok(self.arrived(record, loans))
     }
 
-    /// A thread that is about to wait for the answer to a task may read it itself, if `mine` says of a ticket that it is
-    /// the one, and if nobody else waits for anything. `None`: let it be told by the host.
+    /// A thread that is about to wait for the answer to a task may read it itself, if nobody else waits for anything.
+    /// `mine` says of a ticket whether it is the one, `done` whether the answer is known already. `None`: let it be told by
+    /// the host.
     ///
     /// # Errors
     /// [`PopError`], of the wait.
@@ -322,20 +328,26 @@ impl<T> Crew<T> {
     /// let crew = Crew::new()?;
     /// crew.enlist('a', 0, b"task").unwrap();
     /// // The host is there:
-    /// assert!(crew.visit(|ticket| *ticket == 'a', &mut Plain, Deadline::NEVER).unwrap().is_none());
+    /// assert!(crew.visit(|ticket| *ticket == 'a', || false, &mut Plain, Deadline::NEVER).unwrap().is_none());
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn visit<B: Block>(
         &self,
         mine: impl Fn(&T) -> bool,
+        done: impl Fn() -> bool,
         block: &mut B,
         deadline: Deadline,
     ) -> Result<Option<Arrival<T>>, PopError<B::Interrupt>> {
         if !self.reading.enter(self.unfinished() == 1) {
             return Ok(None);
         }
+        // The host may have dealt with it just before it went.
+        if done() {
+            self.reading.leave(true);
+            return Ok(None);
+        }
         match self.read(block, deadline) {
-            // The host has dealt with something: perhaps with this very task.
+            // The host asks for its seat.
             Ok(None) => {
                 self.reading.leave(false);
                 Ok(None)
@@ -354,20 +366,6 @@ impl<T> Crew<T> {
                 Err(error)
             }
         }
-    }
-
-    /// After the host has dealt with what came: a guest who reads meanwhile, and whose answer may have been among it, looks
-    /// up.
-    ///
-    /// # Errors
-    /// [`PushError`].
-    ///
-    /// ```
-    /// ropewalk::process::Crew::<u32>::new()?.settled().unwrap(); // nobody reads
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn settled(&self) -> Result<(), PushError> {
-        if self.reading.has_guest() { self.notify(LOOK_UP, b"") } else { Ok(()) }
     }
 
     fn arrived(&self, mut record: Vec<u8>, loans: Vec<Loan>) -> Option<Arrival<T>> {

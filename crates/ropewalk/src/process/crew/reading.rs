@@ -5,9 +5,12 @@
 //! goes *away*: it sleeps off the queue, and the thread reads its answer itself. So there are two wakes for a round trip,
 //! the least.
 //!
-//! Nothing waits for long that way. A guest that reads something else puts it aside, calls the host, and goes. So does
-//! who submits a second task. The host looks by itself too, every [`LOOK`] while guests come, and stays after one
-//! without.
+//! Nothing waits for long that way. A guest that reads something else puts it aside, calls the host, and goes. Who submits
+//! a second task calls the host too. The host looks by itself as well, every [`LOOK`] while guests come, and stays after
+//! one without.
+//!
+//! What must stay true: one of them reads at a time. A guest comes only while the host is away; the host that is back
+//! waits until the guest, whom it sends a notice, has gone.
 
 use super::Arrival;
 use crate::primitive::Mutex;
@@ -62,6 +65,7 @@ impl<T> Reading<T> {
             return false;
         }
         if !self.is_away() {
+            // Not yet, or no more.
             seats.rhythm += 1;
             return false;
         }
@@ -75,6 +79,8 @@ impl<T> Reading<T> {
         self.seats.lock().guest = false;
         if !done {
             self.call();
+        } else if !self.is_away() {
+            self.bell.notify_one();
         }
     }
 
@@ -103,6 +109,14 @@ impl<T> Reading<T> {
     /// Whether a guest reads now.
     pub(super) fn has_guest(&self) -> bool {
         self.seats.lock().guest
+    }
+
+    /// The host waits until the guest has gone.
+    pub(super) fn wait_alone(&self) {
+        while self.has_guest() {
+            let called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
+            drop(self.bell.wait_timeout(called, LOOK));
+        }
     }
 
     /// Whether the host had better go away.

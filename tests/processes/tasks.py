@@ -1,0 +1,149 @@
+"""What workers do in the tests. It stands in a module so that workers of every start method find it."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+
+class Unreadable(Exception):
+    """Goes out of a process, but into none."""
+
+    def __init__(self, first, second):
+        super().__init__(first)
+
+
+class CanNotBeRead:
+    """Its pickle raises when it is read."""
+
+    def __reduce__(self):
+        return explode, ()
+
+
+class CanNotBeWritten:
+    def __reduce__(self):
+        raise RuntimeError("not to be written")
+
+
+class DiesWhenRead:
+    def __init__(self, where):
+        self.where = where
+
+    def __reduce__(self):
+        return die_unless_parent, (os.getpid(),)
+
+
+class DiesWhenWritten:
+    """Returned by a task: its worker dies while it writes the answer."""
+
+    def __reduce__(self):
+        return kill_self, ()  # never read
+
+    def __getstate__(self):
+        kill_self()
+
+
+def explode():
+    raise ValueError("not to be read")
+
+
+def double(x):
+    return 2 * x
+
+
+def add(x, y=0):
+    return x + y
+
+
+def pid(_=None):
+    return os.getpid()
+
+
+def parent_pid(_=None):
+    return os.getppid()
+
+
+def kill_self(number=signal.SIGKILL):
+    faulthandler.disable()
+    os.kill(os.getpid(), number)
+    time.sleep(60)
+
+
+def die_unless_parent(parent):
+    if os.getpid() != parent:
+        kill_self()
+
+
+def die_on(x, bad):
+    if x == bad:
+        kill_self()
+    return x
+
+
+def leave(code):
+    os._exit(code)
+
+
+def exit_by_exception(code):
+    sys.exit(code)
+
+
+def raise_unreadable():
+    raise Unreadable("one", "two")
+
+
+def give(make):
+    return make()
+
+
+class DyingValue:
+    def __reduce__(self):
+        kill_self()
+
+
+def tell_and_wait(where):
+    """Says which process it is in a file, and stays until it is killed."""
+    note = Path(where)
+    whole = note.with_suffix(".new")
+    whole.write_text(str(os.getpid()))
+    whole.rename(note)
+    time.sleep(600)
+
+
+def fail_once(where):
+    """Dies the first time it is done."""
+    note = Path(where)
+    if not note.exists():
+        note.write_text("tried")
+        kill_self()
+    return "done"
+
+
+def pool_in_pool(count):
+    from ropewalk.multiprocessing.pool import Pool
+
+    with Pool(2) as pool:
+        return pool.map(double, range(count))
+
+
+def executor_in_executor(count):
+    from ropewalk.concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(2) as executor:
+        return list(executor.map(double, range(count)))
+
+
+def bad_initializer():
+    raise LookupError("no beginning")
+
+
+def remember(value):
+    os.environ["REMEMBERED"] = value
+
+
+def recall(_=None):
+    return os.environ.get("REMEMBERED")
