@@ -10,7 +10,15 @@ if TYPE_CHECKING:
     from ropewalk.processes.died import TransferError as TransferError
     from ropewalk.processes.died import WorkerDied as WorkerDied
 
-__all__ = ["DeadlockError", "LockOrderError", "OwnerDiedWarning", "RopewalkError", "TransferError", "UnsupportedInterpreter", "WorkerDied"]
+__all__ = [
+    "DeadlockError",
+    "LockOrderError",
+    "OwnerDiedWarning",
+    "RopewalkError",
+    "TransferError",
+    "UnsupportedInterpreter",
+    "WorkerDied",
+]
 
 
 class RopewalkError(RuntimeError):

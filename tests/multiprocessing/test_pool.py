@@ -8,9 +8,9 @@ import os
 import threading
 
 import pytest
-
 from ropewalk.errors import WorkerDied
 from ropewalk.multiprocessing.pool import Pool
+
 from tests.processes import tasks
 
 LONG = 120

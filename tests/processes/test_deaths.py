@@ -11,10 +11,10 @@ from concurrent.futures import BrokenExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
-
 from ropewalk.concurrent.futures import ProcessPoolExecutor
 from ropewalk.errors import TransferError, WorkerDied
 from ropewalk.multiprocessing.pool import Pool
+
 from tests.processes import tasks
 
 METHODS = ["fork", "spawn", "forkserver"]

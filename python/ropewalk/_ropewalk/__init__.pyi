@@ -16,14 +16,18 @@ __all__ = [
     "BoundedSemaphore",
     "Condition",
     "Connection",
+    "Crew",
+    "CrewWorker",
     "Declared",
     "Detour",
     "Event",
     "Future",
     "Gathering",
+    "Harvest",
     "JoinableProcessQueue",
     "LifoQueue",
     "Memory",
+    "Parcel",
     "PriorityQueue",
     "ProcessBarrier",
     "ProcessCondition",
@@ -510,6 +514,7 @@ class JoinableProcessQueue(ProcessQueue):
         """Says that an object taken out has been dealt with. Raises `ValueError` if said too often."""
     def join(self) -> None:
         """Waits until every object put in has been dealt with."""
+    def _unfinished(self) -> int: ...
 
 @disjoint_base
 class SimpleProcessQueue:
@@ -709,8 +714,8 @@ def cpu_limit() -> float | None:
 def look_at_segment(place: Any, /) -> dict[str, Any]:
     """What lies in the shared memory at this path, such as a descriptor of another process in `/proc`.
 
-    Its `kind` is `queue`, with counts, `objects`, or `unreadable`, with the reason under `error`. Raises `OSError` if it
-    can not be opened.
+    Its `kind` is `queue`, with counts, `objects`, or `unreadable`, with the reason under `error`. Raises `OSError` if
+    it can not be opened.
     """
 
 def end_with(pid: int, /) -> None:
@@ -749,7 +754,7 @@ class Crew:
     def arrivals(
         self, timeout: float | None = None, most: int = 64
     ) -> list[tuple[int, Any, Any, int, float, Any]]:
-        """What came back and is to be dealt with: number, owner, detail, kind, seconds in hand, and what belongs to the kind.
+        """What came back and is to be dealt with: number, owner, detail, kind, seconds in hand, what the kind has.
 
         Of `most` arrivals; waits for the first, at most `timeout` seconds.
         """
@@ -762,7 +767,7 @@ class Crew:
     def give_up(self) -> list[tuple[Any, Any]]:
         """Takes every task back; what workers still answer is dropped."""
     def fell(self, pid: int) -> tuple[Any, Any, float] | None:
-        """Takes the task back that this process had in hand when it died: owner, detail, seconds since it was handed out."""
+        """Takes the task back that this process had in hand when it died: owner, detail, seconds since handed out."""
     @property
     def unfinished(self) -> int:
         """Tasks that have not come back."""
@@ -782,11 +787,14 @@ class CrewWorker:
     def __new__(cls, tasks: int, answers: int) -> CrewWorker:
         """`tasks` and `answers` are descriptors; they are opened anew."""
     def take(self, timeout: float | None = None) -> bool:
-        """Takes the next task in hand; `False` if none comes within `timeout` seconds. `EOFError` if there will be no more."""
+        """Takes the next task in hand; `False` if none comes within `timeout` seconds.
+
+        Raises `EOFError` if there will be no more.
+        """
     def call(self) -> tuple[int, Any, Any]:
         """What the task in hand is: how it is called, the function, its arguments. Raises what unpickling raises."""
     def answer(self, kind: int, value: Any) -> None:
-        """Answers the task in hand with an object. Raises what encoding it raises; the task is in hand then as before."""
+        """Answers the task in hand with an object. Raises what encoding it raises; the task is in hand then still."""
     def notify(self, kind: int, body: bytes) -> None:
         """Puts a notice among the answers."""
     @property

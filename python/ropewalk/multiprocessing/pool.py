@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import pool as _pool
 from multiprocessing import util
-from typing import Any
+from typing import Any, cast
 
 from ropewalk import _ropewalk
 from ropewalk.concurrent.futures.future import Future
@@ -39,7 +39,8 @@ class PoolManner(Manner):
     caught = Exception
 
     def unsendable(self, error: BaseException, value: Any) -> BaseException:
-        return _pool.MaybeEncodingError(error, value)  # type: ignore[call-arg]
+        wrapped: BaseException = _theirs.MaybeEncodingError(error, value)
+        return wrapped
 
     def is_remote(self, function: Any) -> bool:
         return function is not _theirs._helper_reraises_exception
@@ -124,7 +125,8 @@ class _Raised:
     def __init__(self) -> None:
         import sys
 
-        self.exc_type, self.exc_value, self.exc_traceback = sys.exc_info()
+        self.exc_type: Any
+        self.exc_type, self.exc_value, self.exc_traceback = cast(Any, sys.exc_info())
         self.thread = threading.current_thread()
 
 
@@ -191,6 +193,7 @@ class MapResult(_theirs.MapResult):  # type: ignore[misc]
 
     __module__ = "multiprocessing.pool"
     __doc__ = None
+    _success: bool
 
     def _gathered(self, harvest: Any, number: int, failed: bool, value: Any) -> bool:
         """One task is done that the engine has left to Python. Whether it was the last."""
@@ -351,8 +354,8 @@ class Pool(_Original, metaclass=OneOfBoth):
             result._harvested()
         sown = 0
         while True:
-            done, error = engine.enlist_each(harvest, how, function, calls[sown:] if sown else calls, sown)
-            if error is None:
+            done, refused = engine.enlist_each(harvest, how, function, calls[sown:] if sown else calls, sown)
+            if refused is None:
                 return
             sown += done
             arguments = calls[sown]
@@ -374,10 +377,10 @@ class Pool(_Original, metaclass=OneOfBoth):
         except Exception as error:
             yield result, number + 1, _theirs._helper_reraises_exception, (error,)
 
-    def imap(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int = 1) -> Any:
+    def imap(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: Any = 1) -> Any:
         return self._imap(_theirs.IMapIterator, func, iterable, chunksize)
 
-    def imap_unordered(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int = 1) -> Any:
+    def imap_unordered(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: Any = 1) -> Any:
         return self._imap(_theirs.IMapUnorderedIterator, func, iterable, chunksize)
 
     def _imap(self, kind: Any, func: Any, iterable: Iterable[Any], chunksize: int) -> Any:

@@ -117,6 +117,9 @@ class Crew:
 
     def start(self) -> None:
         """Starts the threads."""
+        # It imports what registers with threading: that cannot be done when a worker dies while the program ends.
+        from ropewalk.processes import died  # noqa: F401
+
         self.collector.start()
         self.watcher.start()
 
@@ -287,9 +290,10 @@ def _unread(what: str, error: BaseException, text: str = "") -> BaseException:
 
     unread = died.TransferError(f"{what} could not be read: {type(error).__name__}: {error}")
     if text:
-        from concurrent.futures.process import _RemoteTraceback
+        from concurrent.futures import process
 
-        unread.__cause__ = _RemoteTraceback(f'\n"""\n{text}"""')  # type: ignore[attr-defined]
+        remote: Any = process
+        unread.__cause__ = remote._RemoteTraceback(f'\n"""\n{text}"""')
     else:
         unread.__cause__ = error
     return unread

@@ -33,7 +33,7 @@ def enlist(
         return engine.enlist(owner, detail, how, function, arguments, priority)
     except Exception as error:
         try:
-            import cloudpickle  # type: ignore[import-not-found]
+            import cloudpickle  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
             whole = cloudpickle.dumps((how, function, arguments), protocol=5)
         except Exception as reason:

@@ -51,13 +51,14 @@ class Watcher(threading.Thread):
                     if self._over:
                         return
                     watched = dict(self._watched)
-                for sentinel in connection.wait([*watched, self._bell]):
+                ready: list[Any] = connection.wait([*watched, self._bell])
+                for sentinel in ready:
                     if sentinel == self._bell:
                         os.eventfd_read(self._bell)
                         continue
-                    process = watched[sentinel]  # type: ignore[index]
+                    process = watched[sentinel]
                     with self._lock:
-                        self._watched.pop(sentinel, None)  # type: ignore[call-overload]
+                        self._watched.pop(sentinel, None)
                     reap(process)
                     self._engine.notify(kinds.GONE, process.pid.to_bytes(8, "little"))
         finally:

@@ -21,7 +21,8 @@ def main(kind, how, method):
     context = multiprocessing.get_context(method)
     if kind == "executor":
         pool = ProcessPoolExecutor(2, context)
-        wait = [pool.submit(hold, x) for x in range(TASKS)][0].result
+        first, *_ = [pool.submit(hold, x) for x in range(TASKS)]
+        wait = first.result
     else:
         pool = Pool(2, context=context)
         wait = pool.map_async(hold, range(TASKS), 1).get

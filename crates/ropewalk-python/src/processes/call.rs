@@ -1,6 +1,8 @@
 //! A call on its way to a worker.
 //!
-//!     how:u8 | named:u8 | length of the function's message:u32 | the function's message | the arguments' message
+//! ```text
+//! how:u8 | named:u8 | length of the function's message:u32 | the function's message | the arguments' message
+//! ```
 //!
 //! A function that goes by its name is encoded once for a crew and looked up once by a worker; anything else that can be
 //! called may carry state, and is encoded and decoded for each call.
@@ -16,12 +18,15 @@ const HEAD: usize = 6;
 /// Functions that are remembered, at most.
 const REMEMBERED: usize = 32;
 
+/// A function that goes by its name, and its message.
+type Named = (Py<PyAny>, Arc<[u8]>);
+
 /// Messages of functions that go by their names.
 #[derive(Default)]
-pub(super) struct Names(Mutex<Vec<(Py<PyAny>, Arc<[u8]>)>>);
+pub(super) struct Names(Mutex<Vec<Named>>);
 
 impl Names {
-    fn known(&self) -> MutexGuard<'_, Vec<(Py<PyAny>, Arc<[u8]>)>> {
+    fn known(&self) -> MutexGuard<'_, Vec<Named>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

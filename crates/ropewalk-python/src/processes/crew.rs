@@ -64,6 +64,9 @@ struct Shared {
 /// A bit of the kind of an answer: it is an exception.
 const FAILED: u8 = 1;
 
+/// Owner, detail, seconds since it was handed out.
+type Fallen = (Py<PyAny>, Py<PyAny>, f64);
+
 /// Number, owner, detail, kind, seconds in hand, body.
 type Told<'py> = (u64, Py<PyAny>, Py<PyAny>, u8, f64, Bound<'py, PyAny>);
 
@@ -293,7 +296,7 @@ impl PyCrew {
 
     /// Takes the task back that this process had in hand when it died: owner, detail, and the seconds since it was handed
     /// out; `None` if it had none.
-    fn fell(&self, pid: u32) -> PyResult<Option<(Py<PyAny>, Py<PyAny>, f64)>> {
+    fn fell(&self, pid: u32) -> PyResult<Option<Fallen>> {
         let fallen = self.0.crew.fell(pid).map_err(error::fault)?;
         Ok(fallen.map(|(ticket, since)| (ticket.owner, ticket.detail, since.as_secs_f64())))
     }

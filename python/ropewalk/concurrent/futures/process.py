@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import _base, process
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from ropewalk import _ropewalk
 from ropewalk.concurrent.futures.future import Future
@@ -41,7 +41,7 @@ class _Employer:
     def __init__(self, executor: ProcessPoolExecutor) -> None:
         self.reference = weakref.ref(executor, self._left_alone)
         self.processes = executor._processes
-        self.start = executor._mp_context.Process
+        self.start: Any = executor._mp_context.Process  # type: ignore[union-attr]
         self.initializer = executor._initializer
         self.initargs = executor._initargs
         self.limit = executor._max_tasks_per_child
@@ -207,7 +207,7 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
         self._max_workers = max_workers
         self._mp_context = mp_context
         self._safe_to_dynamically_spawn_children = not forks
-        self._initializer = initializer
+        self._initializer: Any = initializer
         self._initargs = initargs
         self._max_tasks_per_child = max_tasks_per_child
         self._shutdown_thread = False
@@ -313,7 +313,7 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
         self._executor_manager_thread_wakeup = None
         self._employer = self._crew = self._engine = None
 
-    def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> bool | None:
+    def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> Literal[False]:
         """As the original's; but after Ctrl-C nothing is waited for."""
         if exc_type is not None and issubclass(exc_type, KeyboardInterrupt) and self._crew is not None:
             self._crew.give_up("the program was interrupted")

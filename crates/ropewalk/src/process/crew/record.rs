@@ -1,7 +1,9 @@
 //! How tasks and answers are written.
 //!
-//!     task      id:u64 | body
-//!     answer    id:u64 | kind:u8 and took:u56 (nanoseconds) | body        id 0: a notice
+//! ```text
+//! task      id:u64 | body
+//! answer    id:u64 | kind:u8 and took:u56 (nanoseconds) | body        id 0: a notice
+//! ```
 
 use std::time::Duration;
 
