@@ -42,9 +42,11 @@ def _warm_up() -> None:
     import multiprocessing
 
     import ropewalk
+    from ropewalk.multiprocessing.context import CONTEXTS
 
     context = multiprocessing.get_context("fork")
     context.RawValue("i")  # the original's heap
+    CONTEXTS["fork"].RawArray("b", (4 << 20) - (64 << 10))  # ours: the most that it keeps
     ropewalk.install()
     try:
         lock = context.Lock()
