@@ -147,6 +147,20 @@ bench-one: $(VENV)/.installed
 	mkdir -p build/bench
 	$(PY) benches/compare.py --markdown build/bench/$(notdir $(VENV)).md $(BENCH)
 
+# Nine misfortunes for every pool, the peers' too: their packages are for this alone.
+.PHONY: bench-failures bench-growth
+bench-failures: $(VENV)/.peers
+	mkdir -p build/bench
+	$(PY) benches/failures --markdown build/bench/failures.md $(BENCH)
+
+bench-growth: $(VENV)/.peers
+	mkdir -p build/bench
+	$(PY) benches/growth.py --markdown build/bench/growth.md $(BENCH)
+
+$(VENV)/.peers: benches/requirements.txt $(VENV)/.installed
+	$(PY) -m pip install --quiet --requirement benches/requirements.txt
+	touch $@
+
 # --- Packages ------------------------------------------------------------------------------------------------
 
 .PHONY: wheels

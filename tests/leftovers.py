@@ -1,8 +1,8 @@
 """What a test has left behind: child processes, files in /dev/shm, descriptors.
 
 Descriptors are compared by what they lead to, since a number may have been given out again. Children and files get time
-to go: a process that was told to end needs a moment, and other programs of this machine come and go in /dev/shm too.
-The original's resource tracker and fork server are nobody's leftovers, but they hold descriptors: `end_servers` ends them.
+to go: a process that was told to end needs a moment. A file that somebody else has mapped is somebody else's.
+The original's resource tracker and fork server are no leftovers, but hold descriptors: `end_servers` ends them.
 """
 
 from __future__ import annotations
@@ -43,6 +43,15 @@ def shared_files() -> set[str]:
     with contextlib.suppress(OSError):
         return set(os.listdir("/dev/shm"))
     return set()
+
+
+def mapped_elsewhere(name: str) -> bool:
+    """Does a process that is not of our making use this file of /dev/shm? What is left behind, nobody uses."""
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        with contextlib.suppress(OSError):
+            if f"/dev/shm/{name}" in maps.read_text(errors="replace"):
+                return True
+    return False
 
 
 def descriptors() -> Counter[str]:
@@ -90,7 +99,8 @@ class State:
         return [f"process {pid}: {words}" for pid, words in children().items() if pid not in self.children]
 
     def _files_left(self) -> list[str]:
-        return [f"/dev/shm/{name}" for name in sorted(shared_files() - self.files)]
+        left = sorted(shared_files() - self.files)
+        return [f"/dev/shm/{name}" for name in left if not mapped_elsewhere(name)]
 
     def _descriptors_left(self) -> list[str]:
         return [

@@ -37,6 +37,30 @@ pub fn cpu_limit() -> Option<f64> {
     fewest(&groups, Path::new("/sys/fs/cgroup"))
 }
 
+/// How many processes of this process's control group, or of the container around it, the kernel has killed for want of
+/// memory; 0 if that can not be read. Asked for anew each time.
+///
+/// ```
+/// let before = ropewalk_os::cgroup::out_of_memory_kills();
+/// assert!(ropewalk_os::cgroup::out_of_memory_kills() >= before);
+/// ```
+pub fn out_of_memory_kills() -> u64 {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    kills(&groups, Path::new("/sys/fs/cgroup")).unwrap_or(0)
+}
+
+/// The count of the first folder on the way up that has one.
+fn kills(groups: &str, root: &Path) -> Option<u64> {
+    folders(groups, root, "memory").into_iter().find_map(|(folder, version)| {
+        let file = match version {
+            Version::One => "memory.oom_control",
+            Version::Two => "memory.events",
+        };
+        let text = std::fs::read_to_string(folder.join(file)).ok()?;
+        text.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
+    })
+}
+
 /// The smallest limit on the way from each of the process's groups up to the root.
 fn tightest(groups: &str, root: &Path) -> Option<u64> {
     let limit = |(folder, version): (PathBuf, Version)| {
@@ -160,6 +184,22 @@ mod tests {
         assert_eq!(fewest("0::/a/b\n", &folder.0), Some(1.5));
         assert_eq!(fewest("4:cpu,cpuacct:/c\n", &folder.0), Some(0.5));
         assert_eq!(fewest("4:cpu,cpuacct:/\n", &folder.0), None);
+    }
+
+    #[test]
+    fn those_killed_for_want_of_memory_are_counted_by_the_group_or_its_container() {
+        let folder = Folder::with(
+            "kills",
+            &[
+                ("a/memory.events", "oom 3\noom_kill 2\noom_group_kill 0\n"),
+                ("memory.events", "oom_kill 7\n"),
+                ("memory/b/memory.oom_control", "under_oom 0\noom_kill 4\n"),
+            ],
+        );
+        assert_eq!(kills("0::/a\n", &folder.0), Some(2));
+        assert_eq!(kills("0::/seen/from/outside\n", &folder.0), Some(7));
+        assert_eq!(kills("3:cpu:/b\n2:memory:/b\n", &folder.0), Some(4));
+        assert_eq!(kills("", &folder.0), None);
     }
 
     #[test]

@@ -117,6 +117,9 @@ class Crew:
 
     def start(self) -> None:
         """Starts the threads."""
+        # It imports what registers with threading: that cannot be done when a worker dies while the program ends.
+        from ropewalk.processes import died  # noqa: F401
+
         self.collector.start()
         self.watcher.start()
 

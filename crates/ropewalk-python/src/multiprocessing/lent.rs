@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::mem::MaybeUninit;
 
-// SAFETY: the interpreter's own, as its headers have it; PyO3 does not.
+// SAFETY: rule 3: the interpreter's own, as its headers have it; PyO3 does not.
 unsafe extern "C" {
     fn _PyBytes_Resize(bytes: *mut *mut ffi::PyObject, size: ffi::Py_ssize_t) -> std::ffi::c_int;
 }

@@ -8,6 +8,7 @@
 mod lock;
 mod pool;
 mod process;
+mod process_pool;
 mod queue;
 mod semaphore;
 
@@ -15,5 +16,6 @@ fn main() {
     if process::was_started_by_a_bench() {
         return;
     }
+    process_pool::enter();
     divan::main();
 }

@@ -69,7 +69,7 @@ pub fn was_started_by_a_bench() -> bool {
 }
 
 /// A record as a pipe carries it: its length, then its bytes, in one write.
-fn send(pipe: &mut impl Write, record: &[u8]) {
+pub fn send(pipe: &mut impl Write, record: &[u8]) {
     let mut message = Vec::with_capacity(4 + record.len());
     message.extend((record.len() as u32).to_le_bytes());
     message.extend(record);
@@ -78,7 +78,7 @@ fn send(pipe: &mut impl Write, record: &[u8]) {
 }
 
 /// Buffered where the pipe's end is: for std's stdin it is, for the child's stdout [`Pipes`] sees to it.
-fn receive(pipe: &mut impl Read, into: &mut Vec<u8>) -> std::io::Result<()> {
+pub fn receive(pipe: &mut impl Read, into: &mut Vec<u8>) -> std::io::Result<()> {
     let mut len = [0; 4];
     pipe.read_exact(&mut len)?;
     into.resize(u32::from_le_bytes(len) as usize, 0);

@@ -5,9 +5,11 @@
 //! | `queue` | byte records, first in, first out; bounded or not; with shutdown and a count of the unfinished |
 //! | `hand` | which record each process has taken out, and which were lost |
 //! | `crew` | tasks for worker processes, and their answers |
+//! | `pool` | worker processes that do functions of this program |
 //! | `message` | messages over a pipe or a socket, as `multiprocessing.connection` sends them |
 //! | `traffic` | whether the other end of a pipe has sent something, without asking the system |
 //! | `readable` | its descriptor for select(2) |
+//! | `look` | a queue of other processes, from outside |
 //! | `iter` | records one after the other, until the queue is shut down |
 //! | `lock` | one holder at a time; after a dead one, the next |
 //! | `semaphore` | a number of permits |
@@ -30,8 +32,10 @@ mod event;
 mod hand;
 mod iter;
 mod lock;
+mod look;
 pub mod message;
 pub(crate) mod object;
+mod pool;
 mod queue;
 mod readable;
 mod semaphore;
@@ -46,6 +50,7 @@ pub use lock::{Lock, Taken};
 #[doc(hidden)]
 pub use object::Memory;
 pub use object::Passed;
+pub use pool::{Answer, Functions, Pool, PoolBuilder, Program, SubmitError, TaskError, WorkerDied};
 pub use queue::Queue;
 pub use ropewalk_os::identity::Identity;
 pub use ropewalk_shm::ring::{
