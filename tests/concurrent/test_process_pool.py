@@ -38,7 +38,10 @@ def test_install_puts_it_into_the_modules():
 
 def test_results_of_all_kinds_come_back(executor):
     values = [None, 1, -(2**70), 1.5, "text", b"bytes", [1, [2]], {"a": (1,)}, {1, 2}, object, 10**6 * "x"]
-    assert [executor.submit(tasks.add, value, type(value)() if value in (1, 1.5, "text") else value).done for value in values[1:2]]
+    assert [
+        executor.submit(tasks.add, value, type(value)() if value in (1, 1.5, "text") else value).done
+        for value in values[1:2]
+    ]
     assert list(executor.map(tasks.give, [list, dict, int])) == [[], {}, 0]
     for value in values:
         assert executor.submit(max, [value]).result(LONG) == value
@@ -125,7 +128,9 @@ def test_callbacks_are_called_in_the_parent(executor):
 
 
 def test_an_initializer_that_fails_breaks_the_pool():
-    with ProcessPoolExecutor(2, multiprocessing.get_context("fork"), initializer=tasks.bad_initializer) as executor:
+    with ProcessPoolExecutor(
+        2, multiprocessing.get_context("fork"), initializer=tasks.bad_initializer
+    ) as executor:
         future = executor.submit(tasks.double, 1)
         with pytest.raises(futures.process.BrokenProcessPool, match="initializer") as caught:
             future.result(LONG)

@@ -37,7 +37,8 @@ class Program:
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @pytest.mark.parametrize(
-    ("kind", "how"), [("executor", "with"), ("executor", "bare"), ("executor", "wait"), ("pool", "with"), ("pool", "bare")]
+    ("kind", "how"),
+    [("executor", "with"), ("executor", "bare"), ("executor", "wait"), ("pool", "with"), ("pool", "bare")],
 )
 def test_ctrl_c_ends_all_with_one_traceback(kind, how, method):
     program = Program(kind, how, method)
@@ -57,7 +58,11 @@ def test_a_program_that_is_killed_leaves_no_worker(kind, method):
 
 
 def descriptors():
-    return {os.readlink(f"/proc/self/fd/{it}") for it in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{it}")}
+    return {
+        os.readlink(f"/proc/self/fd/{it}")
+        for it in os.listdir("/proc/self/fd")
+        if os.path.lexists(f"/proc/self/fd/{it}")
+    }
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
