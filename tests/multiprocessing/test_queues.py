@@ -210,6 +210,20 @@ def test_join_returns_when_everything_is_done() -> None:
         queue.task_done()
 
 
+def test_programs_that_ask_the_private_parts_get_an_answer() -> None:
+    queue = make("JoinableQueue")
+    queue._send_bytes(pickle.dumps(1))
+    queue.put(2)
+    assert queue._unfinished_tasks.get_value() == 2
+    assert queue._unfinished_tasks._semlock._get_value() == 2
+    assert pickle.loads(queue._recv_bytes()) == 1
+    queue.get()
+    queue.task_done()
+    queue.task_done()
+    assert queue._unfinished_tasks._semlock._is_zero()
+    assert (queue._thread, list(queue._buffer)) == (None, [])
+
+
 def test_a_queue_that_is_shut_down_gives_what_it_has_and_takes_nothing() -> None:
     queue = make()
     queue.put(1)

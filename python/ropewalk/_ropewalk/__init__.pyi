@@ -514,6 +514,7 @@ class JoinableProcessQueue(ProcessQueue):
         """Says that an object taken out has been dealt with. Raises `ValueError` if said too often."""
     def join(self) -> None:
         """Waits until every object put in has been dealt with."""
+    def _unfinished(self) -> int: ...
 
 @disjoint_base
 class SimpleProcessQueue:

@@ -90,6 +90,8 @@ class Queue(_Ends, _ropewalk.ProcessQueue, _original.Queue, metaclass=OneOfBoth)
     #: There is no thread that feeds a pipe.
     _thread = None
     _buffer = _Made(lambda _: deque())
+    _recv_bytes = _Made(lambda queue: queue._reader.recv_bytes)
+    _send_bytes = _Made(lambda queue: queue._writer.send_bytes)
 
     def __init__(self, maxsize: int = 0, *, ctx: Any) -> None:
         if maxsize <= 0:
@@ -132,10 +134,26 @@ class Queue(_Ends, _ropewalk.ProcessQueue, _original.Queue, metaclass=OneOfBoth)
             hook(raised, obj)
 
 
+class _Unfinished:
+    """The semaphore in which the original counts what has not been dealt with, for programs that ask it."""
+
+    def __init__(self, queue: Any) -> None:
+        self.get_value = queue._unfinished
+        self._semlock = self
+
+    def _get_value(self) -> int:
+        return self.get_value()  # type: ignore[no-any-return]
+
+    def _is_zero(self) -> bool:
+        return self._get_value() == 0
+
+
 class JoinableQueue(_ropewalk.JoinableProcessQueue, Queue, _original.JoinableQueue):  # type: ignore[type-arg]
     __doc__ = _original.JoinableQueue.__doc__
     __module__ = "multiprocessing.queues"
     __original__ = _original.JoinableQueue
+
+    _unfinished_tasks = _Made(_Unfinished)
 
 
 class SimpleQueue(_Ends, _ropewalk.SimpleProcessQueue, _original.SimpleQueue, metaclass=OneOfBoth):  # type: ignore[type-arg]

@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::mem::MaybeUninit;
 
-// SAFETY: rule 3 is about what it is called with; its signature is the one in the interpreter's headers.
+// SAFETY: rule 3: the interpreter's own, as its headers have it; PyO3 does not.
 unsafe extern "C" {
     fn _PyBytes_Resize(bytes: *mut *mut ffi::PyObject, size: ffi::Py_ssize_t) -> std::ffi::c_int;
 }

@@ -207,6 +207,12 @@ impl PyJoinableProcessQueue {
         slf.as_super().get().channel.queue()?.task_done().map_err(error::process_done)
     }
 
+    /// Objects put in that have not been dealt with.
+    fn _unfinished(slf: &Bound<'_, Self>) -> PyResult<u64> {
+        let counts = slf.as_super().get().channel.queue()?.counts().map_err(error::process_fault)?;
+        Ok(counts.unfinished)
+    }
+
     /// Waits until every object put in has been dealt with.
     fn join(slf: &Bound<'_, Self>) -> PyResult<()> {
         let queue = slf.as_super().get().channel.queue()?;

@@ -1,6 +1,8 @@
 //! A call on its way to a worker.
 //!
-//!     how:u8 | named:u8 | length of the function's message:u32 | the function's message | the arguments' message
+//! ```text
+//! how:u8 | named:u8 | length of the function's message:u32 | the function's message | the arguments' message
+//! ```
 //!
 //! A function that goes by its name is encoded once for a crew and looked up once by a worker; anything else that can be
 //! called may carry state, and is encoded and decoded for each call.

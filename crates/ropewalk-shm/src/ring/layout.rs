@@ -202,11 +202,22 @@ impl Store {
 
     /// Memory that another process made, and its bell if it has one.
     pub fn open(fd: OwnedFd, bell: Option<OwnedFd>) -> Result<Store, OpenError> {
+        let mut store = Store::look(fd)?;
+        let has_bell = store.header().has_bell.load(Ordering::Relaxed) != 0;
+        if has_bell != bell.is_some() {
+            return Err(OpenError::Bell { has_one: has_bell });
+        }
+        store.bell = bell.map(Bell::open).transpose()?;
+        Ok(store)
+    }
+
+    /// Another's store, only to be looked at: without its bell its lock may not be taken.
+    pub fn look(fd: OwnedFd) -> Result<Store, OpenError> {
         let segment = Segment::open(fd, LAYOUT)?;
         if segment.mapping().len() < FIRST << 1 {
             return Err(OpenError::Corrupt);
         }
-        let mut store = Store::of(segment);
+        let store = Store::of(segment);
         let ring = FIRST.checked_shl(store.largest.saturating_add(1)).unwrap_or(0);
         let whole = ring.saturating_add(GRANULES_AT + store.granules as usize * GRANULE);
         if store.largest as usize >= SEGMENTS
@@ -220,11 +231,6 @@ impl Store {
         if found != ours {
             return Err(OpenError::Namespace);
         }
-        let has_bell = store.header().has_bell.load(Ordering::Relaxed) != 0;
-        if has_bell != bell.is_some() {
-            return Err(OpenError::Bell { has_one: has_bell });
-        }
-        store.bell = bell.map(Bell::open).transpose()?;
         Ok(store)
     }
 

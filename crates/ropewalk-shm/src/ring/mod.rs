@@ -159,6 +159,17 @@ impl Ring {
         Store::open(memory, Some(bell)).map(Ring::new)
     }
 
+    /// What went through the ring behind a descriptor, and how many records make it full: for who looks from outside,
+    /// without its lock. The counts are missing if they changed each time that they were looked at.
+    ///
+    /// # Errors
+    /// As [`Ring::open`].
+    pub fn look(fd: OwnedFd) -> Result<(Option<Counts>, u64), OpenError> {
+        let ring = Ring::new(Store::look(fd)?);
+        let counts = (0..10_000).find_map(|_| State::counts(ring.store.header()));
+        Ok((counts, ring.max_records()))
+    }
+
     fn new(store: Store) -> Ring {
         ropewalk_os::fork::watch();
         Ring {

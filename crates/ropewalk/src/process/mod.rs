@@ -9,6 +9,7 @@
 //! | `message` | messages over a pipe or a socket, as `multiprocessing.connection` sends them |
 //! | `traffic` | whether the other end of a pipe has sent something, without asking the system |
 //! | `readable` | its descriptor for select(2) |
+//! | `look` | a queue of other processes, from outside |
 //! | `iter` | records one after the other, until the queue is shut down |
 //! | `lock` | one holder at a time; after a dead one, the next |
 //! | `semaphore` | a number of permits |
@@ -31,6 +32,7 @@ mod event;
 mod hand;
 mod iter;
 mod lock;
+mod look;
 pub mod message;
 pub(crate) mod object;
 mod pool;

@@ -278,3 +278,27 @@ macro_rules! passed {
     };
 }
 pub(crate) use passed;
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// All in one: the slab is the process's.
+    #[test]
+    fn a_slot_is_given_out_again_only_if_no_other_process_can_have_it() {
+        let made = |kind| Object::new(kind).expect("memory");
+        let first = made(Kind::Lock);
+        let number = first.place().number();
+        drop(first);
+        let second = made(Kind::Event);
+        assert_eq!(second.place().number(), number, "nobody else could have it");
+        second.slab();
+        drop(second);
+        let third = made(Kind::Lock);
+        assert_ne!(third.place().number(), number, "its memory was asked for");
+        let same = Object::in_slab(third.place().slab(), third.place().number(), Kind::Lock).expect("a lock");
+        let number = third.place().number();
+        drop(same);
+        assert_ne!(made(Kind::Lock).place().number(), number, "it was not the maker's to give back");
+    }
+}
