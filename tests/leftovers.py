@@ -19,6 +19,8 @@ from pathlib import Path
 
 PATIENCE = 60.0
 """Seconds for what is on its way out to be gone."""
+KINDS = ("sem.mp-", "psm_", "pym-", "wnsm_", "ropewalk")
+"""How the names of semaphores, of SharedMemory and of heaps begin."""
 
 
 def children() -> dict[int, str]:
@@ -39,9 +41,9 @@ def children() -> dict[int, str]:
 
 
 def shared_files() -> set[str]:
-    """The names in /dev/shm."""
+    """The names in /dev/shm of the kinds that the standard library and ropewalk make: others come and go there too."""
     with contextlib.suppress(OSError):
-        return set(os.listdir("/dev/shm"))
+        return {name for name in os.listdir("/dev/shm") if name.startswith(KINDS)}
     return set()
 
 
