@@ -57,6 +57,31 @@ def test_memory_of_an_array_stays_while_it_is_used() -> None:
     assert [int(part.sum()) for part in kept] == [25_000 * number for number in range(20)]
 
 
+def look_twice(kept: list[Any], seen: Any, changed: Any) -> None:
+    seen.put([int(kept[0].sum()), int(kept[0][0])])
+    kept[0][1] = 5
+    changed.get()
+    seen.put([int(kept[0].sum()), int(kept[0][0])])
+
+
+def test_an_array_that_was_received_is_a_copy_in_a_forked_child() -> None:
+    numpy = pytest.importorskip("numpy")
+    queue, seen, changed = make(), make(), make()
+    queue.put(numpy.ones(50_000))
+    kept = [queue.get()]
+    kept[0][2] = 2
+    child = start(context("fork"), look_twice, kept, seen, changed)
+    assert seen.get() == [50_001, 1]
+    assert kept[0][1] == 1, "what the child writes is its own"
+    kept[0][:] = 7
+    del kept[0]
+    queue.put(numpy.full(50_000, 9.0))  # goes where there is room, which is not where the child looks
+    assert queue.get()[0] == 9
+    changed.put(None)
+    assert seen.get() == [50_005, 1]
+    end(child)
+
+
 def test_buffers_of_any_kind_go_beside_the_message() -> None:
     queue = make()
     value = bytearray(b"rope" * 50_000)

@@ -15,6 +15,7 @@
 //! | [`child`] | descriptors for one child; its end, before anybody has waited for it |
 //! | [`identity`] | which process is this, even after its number is reused |
 //! | [`memory`] | anonymous memory that other processes can map |
+//! | [`private_view`] | part of it, where this process's writes stay its own |
 //! | [`cgroup`] | how much memory and how many processors may this container use |
 //! | [`watcher`] | the same by a thread, for who has no line to hold on to |
 //! | [`shared_words`] | words that forked processes share |
@@ -51,6 +52,7 @@ pub mod identity;
 pub mod lifeline;
 pub mod lookout;
 pub mod memory;
+pub mod private_view;
 pub mod robust;
 pub mod shared_futex;
 pub mod shared_words;

@@ -61,7 +61,9 @@ unsafe impl Send for PyLoan {}
 unsafe impl Sync for PyLoan {}
 
 impl PyLoan {
-    pub(crate) fn new(mut loan: Loan) -> PyLoan {
+    /// A forked child gets it as it gets all memory of Python: as a copy.
+    pub(crate) fn new(loan: Loan) -> PyLoan {
+        let mut loan = loan.into_private();
         PyLoan { start: loan.as_mut_ptr(), len: loan.len(), _loan: loan }
     }
 }
