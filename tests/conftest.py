@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -37,20 +37,36 @@ def no_thread_left() -> Iterator[None]:
             assert not thread.is_alive(), f"{thread!r} still runs after its test"
 
 
+#: Values that keep their heaps open.
+KEPT: list[object] = []
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
 def _warm_up() -> None:
     """What the first lock, value and process of a program open, and keep: memory, and a line to the children."""
     import multiprocessing
 
     import ropewalk
+    from ropewalk.multiprocessing import sharedctypes
     from ropewalk.multiprocessing.context import CONTEXTS
 
     context = multiprocessing.get_context("fork")
-    context.RawValue("i")  # the original's heap
+    KEPT.append(context.Value("i"))  # the original's heap
     CONTEXTS["fork"].RawArray("b", (4 << 20) - (64 << 10))  # ours: the most that it keeps
     ropewalk.install()
     try:
         lock = context.Lock()
-        context.RawValue("i")
+        KEPT.append(sharedctypes.RawValue("i"))
         child = context.Process(target=lock.acquire)
         child.start()
         child.join()
@@ -84,6 +100,9 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     request.getfixturevalue("warm")
     before = leftovers.State()
     yield
+    if FAILED in request.node.stash:
+        return  # its traceback holds what it made
+    request.node.funcargs.clear()  # and so does pytest
     if left := before.left(0):
         leftovers.end_servers()
         left = before.left()
