@@ -10,6 +10,7 @@ import weakref
 
 import pytest
 from ropewalk.concurrent.futures import ProcessPoolExecutor, wait
+from ropewalk.processes.watcher import reap
 
 from tests.processes import tasks
 
@@ -171,8 +172,7 @@ def test_an_executor_that_nobody_holds_ends_its_workers():
     del executor
     assert gone() is None
     assert future.result(LONG) == 2
-    worker.join(LONG)
-    assert worker.exitcode == 0
+    assert reap(worker) == 0
 
 
 def test_in_a_forked_child_the_executor_begins_anew_and_futures_say_where_they_are_from():

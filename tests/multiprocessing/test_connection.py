@@ -196,7 +196,11 @@ def test_a_buffer_that_is_too_short_loses_nothing(pipe, size):
         (lambda left, right: right.send(1), OSError, "connection is read-only"),
         (lambda left, right: right.send_bytes(b""), OSError, "connection is read-only"),
         (lambda left, right: [left.close(), right.recv()], EOFError, ""),
-        (lambda left, right: [right.close(), left.send(1)], BrokenPipeError, "[Errno 32] Broken pipe"),
+        (
+            lambda left, right: [right.close(), left.send_bytes(b"1")],
+            BrokenPipeError,
+            "[Errno 32] Broken pipe",
+        ),
         (
             lambda left, right: [os.write(left.fileno(), b"\0\0"), left.close(), right.recv()],
             OSError,

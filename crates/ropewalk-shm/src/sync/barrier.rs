@@ -96,9 +96,11 @@ fn come(place: &Place) -> Came {
     let Some(entry) = place.slab().waiters().enter(place.number(), round) else { return Came::Crowded };
     let is_last = index + 1 >= parties(place);
     if is_last {
-        if there(place, round).any(|entry| entry.is_older_than(FRESH) && entry.is_dead()) {
+        let mine = place.slab().waiters().entry(entry);
+        let is_gone = |entry: &Entry| entry.is_older_than(FRESH) && entry.is_dead();
+        if there(place, round).any(|entry| !std::ptr::eq(entry, mine) && is_gone(entry)) {
             break_it(place);
-            place.slab().waiters().entry(entry).leave();
+            mine.leave();
             return Came::Broken;
         }
         place.low(2).store(seen | BUSY, Release);

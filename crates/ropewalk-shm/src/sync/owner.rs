@@ -79,8 +79,12 @@ impl Owner {
         if self == Owner::UNKNOWN || Owner::me() == Owner::UNKNOWN {
             return false;
         }
-        let now = Identity::of(self.pid());
-        match now {
+        // The upper half of its start time is most likely that of ours: then one look tells that it lives.
+        let upper = Identity::current().map_or(0, |me| me.start >> 32);
+        if (Identity { pid: self.pid(), start: upper << 32 | self.0 >> 32 }).is_alive() {
+            return false;
+        }
+        match Identity::of(self.pid()) {
             Ok(process) => Owner::of(process) != self || !process.is_alive(),
             // No such number; if it can not be read it passes for alive.
             Err(_) => !Identity { pid: self.pid(), start: 0 }.is_alive(),
