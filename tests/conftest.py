@@ -37,10 +37,6 @@ def no_thread_left() -> Iterator[None]:
             assert not thread.is_alive(), f"{thread!r} still runs after its test"
 
 
-#: Values that keep their heaps open.
-KEPT: list[object] = []
-
-
 FAILED = pytest.StashKey[bool]()
 
 
@@ -57,16 +53,14 @@ def _warm_up() -> None:
     import multiprocessing
 
     import ropewalk
-    from ropewalk.multiprocessing import sharedctypes
     from ropewalk.multiprocessing.context import CONTEXTS
 
     context = multiprocessing.get_context("fork")
-    KEPT.append(context.Value("i"))  # the original's heap
+    context.RawValue("i")  # the original's heap
     CONTEXTS["fork"].RawArray("b", (4 << 20) - (64 << 10))  # ours: the most that it keeps
     ropewalk.install()
     try:
         lock = context.Lock()
-        KEPT.append(sharedctypes.RawValue("i"))
         child = context.Process(target=lock.acquire)
         child.start()
         child.join()

@@ -90,14 +90,19 @@ class Cell:
         return self.stderr_file.read_text(encoding="utf-8", errors="replace")
 
     def close(self) -> None:
-        """Ends all that belongs to this cell."""
+        """Ends all that belongs to this cell, and removes the semaphores that its processes gave their names to."""
+        known = {self.process.pid}
         while pids := belonging(self.mark):
+            known.update(pids)
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self.process.poll()
             time.sleep(POLL)
         self.process.wait()
+        for pid in known:
+            for path in Path("/dev/shm").glob(f"sem.loky-{pid}-*"):
+                path.unlink(missing_ok=True)
         self.folder.cleanup()
 
     def __enter__(self) -> Cell:

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import threading
 import weakref
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 from ropewalk.concurrent.futures import ProcessPoolExecutor, wait
@@ -211,3 +212,23 @@ def test_in_a_forked_child_the_executor_begins_anew_and_futures_say_where_they_a
 def test_wrong_arguments_are_refused(arguments, error):
     with pytest.raises(error):
         ProcessPoolExecutor(**arguments)
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_threads_that_cannot_be_started_break_the_pool_and_leave_nobody(monkeypatch, nth):
+    start = threading.Thread.start
+    begun = []
+
+    def refuse(thread):
+        begun.append(thread)
+        if len(begun) >= nth:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    executor = ProcessPoolExecutor(2, multiprocessing.get_context("fork"))
+    with executor, pytest.raises(BrokenProcessPool, match="can't start new thread"):
+        executor.submit(tasks.double, 1)
+    for thread in begun[: nth - 1]:
+        thread.join(LONG)
+        assert not thread.is_alive()

@@ -178,11 +178,6 @@ class Run:
 def main(arguments: list[str] | None = None) -> int:
     """Run; return 0 if every suite that could be run reached its bar with no failure that is not listed."""
     options = parse(arguments)
-    if (
-        signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-    ):  # so it is for a shell's background job, and its children
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     run = Run(options)
     verdicts = run.run()
     place = probe.look(run.python) if run.engine == "ropewalk" else None
@@ -201,5 +196,13 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if all(verdict.ok(options.strict) for verdict in verdicts) else 1
 
 
+def _take_signals() -> None:
+    """Ends the suites with the run. A shell's background job, and its children, would ignore SIGINT."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
 if __name__ == "__main__":
+    _take_signals()
     sys.exit(main())

@@ -120,8 +120,22 @@ class Crew:
         # It imports what registers with threading: that cannot be done when a worker dies while the program ends.
         from ropewalk.processes import died  # noqa: F401
 
-        self.collector.start()
-        self.watcher.start()
+        try:
+            self.watcher.start()
+            self.collector.start()
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _abandon(self) -> None:
+        """Ends the workers of a crew whose threads cannot be started: nobody else would notice that they are gone."""
+        self.watcher.stop()
+        self.terminate()
+        with self.lock:
+            members, self.members = list(self.members.values()), {}
+        for process in members:
+            reap(process)
+            self._employer.fire(process)
 
     # --- Collecting
 

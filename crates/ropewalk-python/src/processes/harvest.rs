@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyList;
+use pyo3::{PyTraverseError, PyVisit};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A list that fills up. Its tasks have their numbers for details.
@@ -52,5 +53,12 @@ impl PyHarvest {
     /// Counts a task that gave nothing; whether it was the last.
     fn skip(&self) -> bool {
         self.count()
+    }
+
+    // An error that is among the results has frames, and a frame of the map has the harvest. No `__clear__`: the rest
+    // of such a circle can be cleared.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.values)?;
+        visit.call(&self.owner)
     }
 }
