@@ -95,11 +95,12 @@ def test_workers_are_replaced_after_so_many_tasks():
 def test_an_initializer_that_fails_breaks_the_pool_instead_of_a_hang(capfd):
     from concurrent.futures.process import BrokenProcessPool
 
-    with Pool(2, tasks.bad_initializer, context=multiprocessing.get_context("fork")) as pool:
-        with pytest.raises(BrokenProcessPool, match="initializer"):
-            pool.map(tasks.double, range(4))
-        with pytest.raises(BrokenProcessPool):
-            pool.apply(tasks.double, (1,))
+    pool = Pool(2, tasks.bad_initializer, context=multiprocessing.get_context("fork"))
+    with pytest.raises(BrokenProcessPool, match="initializer"):  # which may have failed already
+        pool.map(tasks.double, range(4))
+    with pytest.raises(BrokenProcessPool):
+        pool.apply(tasks.double, (1,))
+    pool.terminate()
     pool.join()
     assert "no beginning" in capfd.readouterr().err
 
