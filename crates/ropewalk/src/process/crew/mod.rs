@@ -128,6 +128,20 @@ impl<T> Crew<T> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn new() -> io::Result<Crew<T>> {
+        Crew::with(&Options::default())
+    }
+
+    /// As [`Crew::new`], with queues made to measure; that of tasks tracks in any case.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Options};
+    /// let crew = Crew::<u32>::with(&Options { max_block_bytes: 1 << 20, ..Options::default() })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn with(options: &Options) -> io::Result<Crew<T>> {
         let inside = Inside {
             line: Line::default(),
             posted: HashMap::new(),
@@ -139,8 +153,13 @@ impl<T> Crew<T> {
             next: 1,
             closed: false,
         };
-        let tasks = Queue::with(&Options { track: true, ..Options::default() })?;
-        Ok(Crew { tasks, answers: Queue::unbounded()?, inside: Mutex::new(inside), reading: Reading::new() })
+        let tasks = Queue::with(&Options { track: true, ..*options })?;
+        Ok(Crew {
+            tasks,
+            answers: Queue::with(options)?,
+            inside: Mutex::new(inside),
+            reading: Reading::new(),
+        })
     }
 
     /// The queue from which workers take.
