@@ -41,6 +41,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     ("crates/ropewalk-os/src/clock.rs", "clock_gettime: std's Instant has no absolute time to sleep until"),
     ("crates/ropewalk-os/src/fork.rs", "pthread_atfork: std does not know about fork"),
+    ("crates/ropewalk-os/src/fork_copy.rs", "mmap over part of a mapping before a fork: std does neither"),
     ("crates/ropewalk-os/src/futex_call.rs", "futex: std's own is private"),
     (
         "crates/ropewalk-os/src/lifeline.rs",
@@ -48,7 +49,6 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     ("crates/ropewalk-os/src/memory.rs", "memfd_create, mmap: std has no shared memory"),
     ("crates/ropewalk-os/src/own_memory.rs", "process_vm_readv: std reads only memory that is there"),
-    ("crates/ropewalk-os/src/private_view.rs", "a private mapping of part of a memfd: std maps nothing"),
     ("crates/ropewalk-os/src/robust.rs", "robust mutexes: std's has no way to survive its owner"),
     ("crates/ropewalk-os/src/sampler/mod.rs", "timers and handlers of signals: std has neither"),
     ("crates/ropewalk-os/src/sampler/crash.rs", "handlers of signals, passed on to those before them"),

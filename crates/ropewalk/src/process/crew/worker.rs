@@ -3,7 +3,7 @@
 use super::record;
 use crate::primitive::Arc;
 use crate::process::flight::Recorder;
-use crate::process::{Fault, OpenError, PopError, PushError, Queue};
+use crate::process::{Fault, Loan, OpenError, PopError, PushError, Queue};
 use ropewalk_os::{Block, Deadline, clock};
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -17,7 +17,7 @@ use std::time::Duration;
 ///
 /// let crew = Crew::new()?;
 /// crew.enlist((), 0, b"task").unwrap();
-/// crew.post(|_| Handed::Go).unwrap();
+/// crew.post(|_| Handed::Go, &mut Plain).unwrap();
 /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
 /// let task = worker.take(&mut Plain, Deadline::NEVER).unwrap();
 /// assert_eq!(worker.body(), b"task");
@@ -32,6 +32,7 @@ pub struct Worker {
     busy: bool,
     recorder: Option<&'static Recorder>,
     record: Vec<u8>,
+    loans: Vec<Loan>,
     answer: Vec<u8>,
 }
 
@@ -92,8 +93,15 @@ impl Worker {
     }
 
     fn new(tasks: Queue, answers: Queue) -> Worker {
-        let tasks = Arc::new(tasks);
-        Worker { tasks, answers, busy: false, recorder: None, record: Vec::new(), answer: Vec::new() }
+        Worker {
+            tasks: Arc::new(tasks),
+            answers,
+            busy: false,
+            recorder: None,
+            record: Vec::new(),
+            loans: Vec::new(),
+            answer: Vec::new(),
+        }
     }
 
     /// Records what is done from now on, for who asks when this process has died.
@@ -161,7 +169,7 @@ impl Worker {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<Task, TakeError<B::Interrupt>> {
-        match self.tasks.pop_into(&mut self.record, block, deadline) {
+        match self.tasks.pop_parts(&mut self.record, &mut self.loans, block, deadline) {
             Ok(_) => self.busy = true,
             Err(PopError::Empty) => return Err(TakeError::None),
             Err(PopError::ShutDown) => return Err(TakeError::Dismissed),
@@ -190,6 +198,19 @@ impl Worker {
         self.record.get(record::NUMBER..).unwrap_or(&[])
     }
 
+    /// The buffers that came with the task in hand, once.
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Worker};
+    /// let crew = Crew::<u32>::new()?;
+    /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+    /// assert!(worker.take_loans().is_empty());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn take_loans(&mut self) -> Vec<Loan> {
+        std::mem::take(&mut self.loans)
+    }
+
     /// Answers a task by a body and buffers beside it, waiting for room until `deadline`; then nothing is in hand any more.
     ///
     /// # Errors
@@ -200,7 +221,7 @@ impl Worker {
     /// use ropewalk::{Deadline, Plain};
     /// let crew = Crew::new()?;
     /// crew.enlist((), 0, b"task").unwrap();
-    /// crew.post(|_| Handed::Go).unwrap();
+    /// crew.post(|_| Handed::Go, &mut Plain).unwrap();
     /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
     /// let task = worker.take(&mut Plain, Deadline::NEVER).unwrap();
     /// worker.answer(&task, 0, b"done", &[], &mut Plain, Deadline::NEVER).unwrap();
@@ -227,6 +248,7 @@ impl Worker {
             recorder.end(kind, now);
         }
         self.tasks.put_down();
+        self.loans.clear();
         self.busy = false;
         Ok(())
     }
