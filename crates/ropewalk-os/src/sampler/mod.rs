@@ -168,12 +168,12 @@ fn set(after: Duration) {
         },
     };
     let timer = TIMER.load(Ordering::Relaxed);
-    // SAFETY: rule 1; a timer that was deleted is an error.
-    if timer == 0
-        || unsafe {
-            libc::timer_settime((timer - 1) as libc::timer_t, 0, &raw const time, std::ptr::null_mut())
-        } != 0
-    {
+    let is_set = timer != 0 && {
+        let timer = (timer - 1) as libc::timer_t;
+        // SAFETY: rule 1; a timer that was deleted is an error.
+        unsafe { libc::timer_settime(timer, 0, &raw const time, std::ptr::null_mut()) == 0 }
+    };
+    if !is_set {
         ARMED.store(false, Ordering::Relaxed);
     }
 }

@@ -67,7 +67,7 @@ pub fn open(place: &Path) -> Result<Flight, OpenError> {
 /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
 /// worker.record(Recorder::start(crew.flight().unwrap().try_clone_to_owned()?).unwrap().unwrap());
 /// worker.take(&mut Plain, Deadline::NEVER).unwrap();
-/// worker.running(b"resize");
+/// worker.running();
 ///
 /// let record = crew.records().pop().unwrap();
 /// assert_eq!(record.who.pid, std::process::id());
@@ -186,8 +186,12 @@ impl Recorder {
     }
 
     #[inline]
-    pub(super) fn run(&self, name: &[u8]) {
+    pub(super) fn call(&self, name: &[u8]) {
         self.seat.call(name);
+    }
+
+    #[inline]
+    pub(super) fn run(&self) {
         self.seat.turn_to(Phase::Running);
     }
 
@@ -269,7 +273,7 @@ mod tests {
         let recorder = recorder();
         let long_ago = 1; // when the machine started
         recorder.begin(1, long_ago);
-        recorder.run(b"resize");
+        recorder.call(b"resize");
         let pauses: Vec<_> = (0..7).map(|_| recorder.look(Cause::Time).expect("again").as_millis()).collect();
         assert_eq!(pauses, [50, 100, 200, 400, 800, 1000, 1000]);
         let sample = recorder.read().expect("ours").sample.expect("made");

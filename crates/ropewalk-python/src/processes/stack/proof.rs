@@ -54,7 +54,8 @@ fn complete(layout: &mut Layout, thread: usize, code: usize, at: usize) -> bool 
     });
     let Some((offset, frame)) = found else { return false };
     layout.first = First::Direct(offset);
-    layout.instruction = Instruction::Pointer(object::word_in(&frame, layout.at).wrapping_sub(code).wrapping_sub(at));
+    layout.instruction =
+        Instruction::Pointer(object::word_in(&frame, layout.at).wrapping_sub(code).wrapping_sub(at));
     true
 }
 

@@ -36,7 +36,9 @@ impl<'a> Frames<'a> {
     pub(super) fn of(layout: &'a Layout, thread: usize) -> Frames<'a> {
         let first = match layout.first {
             First::Direct(at) => object::word(thread + at),
-            First::Through(at, then) => object::word(thread + at).and_then(|it| object::word(it.wrapping_add(then))),
+            First::Through(at, then) => {
+                object::word(thread + at).and_then(|it| object::word(it.wrapping_add(then)))
+            }
             First::Unknown => None,
         };
         Frames { layout, next: first.unwrap_or(0), left: PASSED }

@@ -31,6 +31,8 @@ pub struct Worker {
     /// Whether a task is in hand.
     busy: bool,
     recorder: Option<&'static Recorder>,
+    /// Whether it has recorded nothing but that it starts.
+    is_new: bool,
     record: Vec<u8>,
     loans: Vec<Loan>,
     answer: Vec<u8>,
@@ -98,13 +100,15 @@ impl Worker {
             answers,
             busy: false,
             recorder: None,
+            is_new: false,
             record: Vec::new(),
             loans: Vec::new(),
             answer: Vec::new(),
         }
     }
 
-    /// Records what is done from now on, for who asks when this process has died.
+    /// Records what is done from now on, for who asks when this process has died. It is starting until it first asks for a
+    /// task.
     ///
     /// ```
     /// use ropewalk::process::{Crew, Worker, flight::Recorder};
@@ -116,21 +120,38 @@ impl Worker {
     /// ```
     pub fn record(&mut self, recorder: &'static Recorder) {
         self.recorder = Some(recorder);
+        self.is_new = true;
     }
 
-    /// The task in hand was read, is called this, and is being done.
+    /// The task in hand is called this: others see it once the task was looked at.
     ///
     /// ```
     /// use ropewalk::process::{Crew, Worker};
     /// let crew = Crew::<u32>::new()?;
     /// let worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
-    /// worker.running(b"resize"); // nobody records
+    /// worker.called(b"resize"); // nobody records
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[inline]
-    pub fn running(&self, name: &[u8]) {
+    pub fn called(&self, name: &[u8]) {
         if let Some(recorder) = self.recorder {
-            recorder.run(name);
+            recorder.call(name);
+        }
+    }
+
+    /// The task in hand was read and is being done.
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Worker};
+    /// let crew = Crew::<u32>::new()?;
+    /// let worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+    /// worker.running(); // nobody records
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn running(&self) {
+        if let Some(recorder) = self.recorder {
+            recorder.run();
         }
     }
 
@@ -169,6 +190,11 @@ impl Worker {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<Task, TakeError<B::Interrupt>> {
+        if std::mem::take(&mut self.is_new)
+            && let Some(recorder) = self.recorder
+        {
+            recorder.rest();
+        }
         match self.tasks.pop_parts(&mut self.record, &mut self.loans, block, deadline) {
             Ok(_) => self.busy = true,
             Err(PopError::Empty) => return Err(TakeError::None),

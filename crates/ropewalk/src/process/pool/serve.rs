@@ -29,8 +29,9 @@ pub(super) fn serve(program: &Program, mut worker: Worker) -> ! {
             Err(TakeError::None | TakeError::Interrupted(_)) => continue,
         };
         if let Some((name, _)) = call::part(worker.body()) {
-            worker.running(name.as_bytes());
+            worker.called(name.as_bytes());
         }
+        worker.running();
         let (kind, body) = perform(program, worker.body());
         worker.answering();
         match worker.answer(&task, kind, &body, &[], &mut Plain, Deadline::NEVER) {

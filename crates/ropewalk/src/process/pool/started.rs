@@ -66,7 +66,6 @@ fn take([tasks, answers, flight, line]: [RawFd; 4]) -> Result<Worker, Box<dyn st
     if flight != 0
         && let Ok(Some(recorder)) = Recorder::start(child::inherited(flight)?)
     {
-        recorder.rest();
         worker.record(recorder);
     }
     for number in [tasks, answers, flight, line].into_iter().filter(|&number| number != 0) {
