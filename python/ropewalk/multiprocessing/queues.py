@@ -15,14 +15,13 @@ from multiprocessing import context
 from multiprocessing.reduction import DupFd
 from multiprocessing.util import debug
 from pickle import PicklingError
-from queue import Empty, Full
 from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.multiprocessing.queue_ends import Reader, Writer
 from ropewalk.original import OneOfBoth
 
-__all__ = ["Empty", "Full", "JoinableQueue", "Queue", "SimpleQueue"]
+__all__ = list(_original.__all__)
 
 
 def __getattr__(name: str) -> Any:
