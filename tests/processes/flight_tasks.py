@@ -1,4 +1,4 @@
-"""Tasks of workers that are looked at while they do them. They stand in a module so that every start method finds them."""
+"""Tasks of workers that are looked at meanwhile. They stand in a module so that every start method finds them."""
 
 from __future__ import annotations
 
@@ -47,6 +47,21 @@ def descend(depth, then):
 class Method:
     def run(self):
         wait_to_be_killed()
+
+
+class Built:
+    """Made so often that the interpreter does it without a call; a sort calls back from C, and a generator is called."""
+
+    def __init__(self, then):
+        sorted([then], key=lambda then: then and next(self.pause()))
+
+    def pause(self):
+        yield wait_to_be_killed()
+
+
+def build():
+    for number in range(1000):
+        Built(number == 999)
 
 
 def fault():

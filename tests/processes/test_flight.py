@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 import sys
+import time
 import traceback
 from concurrent.futures import BrokenExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -15,7 +16,7 @@ from ropewalk._ropewalk import look_at_segment
 from ropewalk.errors import TransferError, WorkerDied
 
 from tests.processes import flight_tasks, tasks
-from tests.processes.test_deaths import METHODS, ExecutorSide, PoolSide
+from tests.processes.test_deaths import LONG, METHODS, ExecutorSide, PoolSide
 
 FULL = os.environ.get("ROPEWALK_TEST_FULL") == "1"
 
@@ -57,10 +58,12 @@ def records(crew):
 
 def looked_at(crew, function):
     """The record of the worker that does this, once it was looked at in that."""
-    while True:
+    begun = time.monotonic()
+    while time.monotonic() - begun < LONG:
         for record in records(crew):
             if any(name.endswith(function) for _, _, name in record["stack"]):
                 return record
+    raise AssertionError(f"nobody was seen in {function}: {records(crew)}")
 
 
 def death(crew, submitted):
@@ -111,7 +114,9 @@ def test_a_worker_that_crashes_is_told_with_where_it_crashed(crew, fault, number
     assert died.exitcode == -number
     assert died.phase == "running"
     assert names(died)[-1] == innermost
-    assert names(died)[:2] == (["_bootstrap", "_bootstrap_inner"] if "thread" in fault else ["outer", "inner"])
+    assert names(died)[:2] == (
+        ["_bootstrap", "_bootstrap_inner"] if "thread" in fault else ["outer", "inner"]
+    )
     shown = "".join(traceback.format_exception(type(died), died, None))
     assert "The last Python stack, when it crashed (most recent call last)" in shown
     assert "ctypes" in shown or innermost == "abort"
@@ -203,6 +208,13 @@ def test_a_task_that_is_no_python_code_is_told_with_where_it_was_called(forked):
     assert died.function == "time.sleep"
     assert names(died) == ["_do"]
     assert "last seen" not in str(died)
+
+
+def test_what_the_interpreter_puts_between_frames_is_not_told(forked):
+    guilty = forked.submit(flight_tasks.build)
+    record = looked_at(forked, "wait_to_be_killed")
+    os.kill(record["pid"], signal.SIGKILL)
+    assert names(death(forked, guilty)) == ["build", "__init__", "<lambda>", "pause", "wait_to_be_killed"]
 
 
 def test_of_a_deep_stack_the_innermost_frames_are_told(forked):

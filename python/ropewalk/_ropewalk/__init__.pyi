@@ -724,13 +724,13 @@ def memory_counts() -> tuple[int, int | None, int | None]:
 def look_at_segment(place: Any, /) -> dict[str, Any]:
     """What lies in the shared memory at this path, such as a descriptor of another process in `/proc`.
 
-    Its `kind` is `queue`, with counts, `objects`, `workers`, or `unreadable`, with the reason under `error`. `workers`
-    has a dictionary for each worker of a pool that records, under the same name: `pid`; `task`, the number of the task in
-    hand, or `None`; `phase`: `idle`, `starting`, `reading`, `running` or `answering`; `seconds` since that was begun, or
-    `None`; `done`, how many it has answered; `events`, the last ones, of `begun`, `done` or `failed`, number, seconds ago;
-    `sampled`, how many seconds ago it was last looked at, or `None`; `resident`, bytes of memory then; and of the task
-    in hand, if it was looked at: `function`, its name; `signal`, 0 or that by which it crashed; `stack`, of file, line and
-    name, the innermost last. Raises `OSError` if it can not be opened.
+    Its `kind` is `queue`, with counts, `objects`, `workers`, or `unreadable`, with the reason under `error`.
+    `workers` has a dictionary for each worker of a pool, under the same name: `pid`; `task`, the number of the task
+    in hand, or `None`; `phase`: `idle`, `starting`, `reading`, `running` or `answering`; `seconds` since that was
+    begun, or `None`; `done`, how many it has answered; `events`, the last ones, of `begun`, `done` or `failed`,
+    number, seconds ago; `sampled`, how many seconds ago it was last looked at, or `None`; `resident`, bytes of
+    memory then; and of the task in hand, if it was looked at: `function`, its name; `signal`, 0 or that by which it
+    crashed; `stack`, of file, line and name, the innermost last. Raises `OSError` if it can not be opened.
     """
 
 def end_with(pid: int, /) -> None:

@@ -226,7 +226,8 @@ class Crew:
     def _patience(self, exitcode: int | None) -> int:
         """How many workers may die in a row before they are ready, this one having ended so."""
         by_others = (
-            exitcode in (-signal.SIGKILL, -signal.SIGTERM) and _ropewalk.memory_counts()[0] == self._out_of_memory
+            exitcode in (-signal.SIGKILL, -signal.SIGTERM)
+            and _ropewalk.memory_counts()[0] == self._out_of_memory
         )
         return _KILLED_STILLBORN if by_others else _STILLBORN
 

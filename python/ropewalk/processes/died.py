@@ -71,10 +71,12 @@ class WorkerDied(BrokenExecutor):
         self.why = why
         #: The number of the task in its pool, from 1; ``None`` if unknown.
         self.task = task
-        #: What the worker was doing with it: ``"reading"`` its arguments, ``"running"`` it, ``"answering"``; ``None`` if unknown.
+        #: What the worker was doing with it: ``"reading"`` its arguments, ``"running"`` it, ``"answering"``;
+        #: ``None`` if unknown.
         self.phase: str | None = record.get("phase")
-        #: The Python frames of the task when the worker was last looked at, the innermost last, for ``traceback.format_list``;
-        #: empty if it never was. That is when it crashed, else every second, and first after 50 ms.
+        #: The Python frames of the task when the worker was last looked at, the innermost last, for
+        #: ``traceback.format_list``; empty if it never was. It is when it crashes, else every second, and first after
+        #: 50 ms.
         self.stack: tuple[FrameSummary, ...] = stacks.frames(record.get("stack") or ())
         #: How many seconds before this report the worker was last looked at, in this task or before; ``None`` if never.
         self.sampled: float | None = record.get("sampled")
@@ -88,7 +90,9 @@ class WorkerDied(BrokenExecutor):
         self.events: tuple[tuple[str, int, float], ...] = tuple(record.get("events") or ())
         super().__init__(self._message())
         if self.stack:
-            when = "when it crashed" if record.get("signal") else f"{self.sampled or 0.0:.2g} s before it died"
+            when = (
+                "when it crashed" if record.get("signal") else f"{self.sampled or 0.0:.2g} s before it died"
+            )
             self._tell(f"The last Python stack, {when} (most recent call last):\n{stacks.text(self.stack)}")
 
     @property
@@ -124,7 +128,9 @@ class WorkerDied(BrokenExecutor):
         limit = f": limit {_size(self.memory_limit)}" if self.memory_limit is not None else ""
         if self.resident is None or self.sampled is None:
             return limit
-        return f"{limit or ':'}{',' if limit else ''} it used {_size(self.resident)} {self.sampled:.2g} s before"
+        return (
+            f"{limit or ':'}{',' if limit else ''} it used {_size(self.resident)} {self.sampled:.2g} s before"
+        )
 
     def _tell(self, text: str) -> None:
         """Lets a traceback show this text too."""

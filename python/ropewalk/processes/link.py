@@ -12,7 +12,7 @@ __all__ = ["Link"]
 
 
 class Link:
-    """The two queues and the memory in which workers say what they do, as an argument of the function that a worker runs.
+    """The two queues and the workers' records, as an argument of the function that a worker runs.
 
     A forked worker has the descriptors already; one that was spawned gets them with its other arguments.
     """

@@ -3,12 +3,10 @@
 //! What ended the process before ends it still: our handler looks, and passes the signal on to whoever had it before, or
 //! gives it back its default. So exit codes and core files are as they were.
 //!
-//! Contract: see `mod`.
-//!
 //! A handler that was there before ours is left alone: an engine of another language may use faults for its own ends. Only
 //! that of a *friend* is taken before: code in the same file as an address that the program names. The Python
 //! interpreter's own handlers, which print where it crashed, are such.
-#![allow(unsafe_code)]
+#![allow(unsafe_code)] // Contract: see `mod`.
 
 use super::{Cause, handler_of, is_watched, keeping_errno, look};
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};

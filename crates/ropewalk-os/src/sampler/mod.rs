@@ -55,6 +55,17 @@ pub enum Cause {
 /// ```
 pub trait Observer: Sync {
     /// Looks, and says when to look again; `None`: when [`arm`] is called.
+    ///
+    /// ```
+    /// use ropewalk_os::sampler::{Cause, Observer};
+    /// struct Never;
+    /// impl Observer for Never {
+    ///     fn look(&self, _: Cause) -> Option<std::time::Duration> {
+    ///         None
+    ///     }
+    /// }
+    /// assert_eq!(Never.look(Cause::Time), None);
+    /// ```
     fn look(&self, cause: Cause) -> Option<Duration>;
 }
 

@@ -1,5 +1,7 @@
 //! One process has one observer: each test has a child of its own.
 
+#![allow(unsafe_code)] // Contract: see `mod`.
+
 use super::*;
 use std::sync::atomic::AtomicU32;
 
@@ -139,7 +141,7 @@ fn a_crash_is_seen_and_ends_the_process_as_it_would_have() {
         }
     };
     let fault = || {
-        // SAFETY: none: it is meant to fault.
+        // SAFETY: not at all, and that is meant: rule 1 is for what lives on.
         unsafe { std::ptr::without_provenance_mut::<u8>(8).write_volatile(1) };
     };
     let ways: [(libc::c_int, Box<dyn Fn()>); 4] = [

@@ -1,3 +1,5 @@
+#![allow(unsafe_code)] // Contract: see `mod`.
+
 use super::*;
 use ropewalk_os::clock;
 

@@ -42,8 +42,11 @@ pub(super) struct Layout {
     pub(super) previous: usize,
     pub(super) at: usize,
     pub(super) instruction: Instruction,
-    /// Who owns the frame: 3 and more are no frames of Python code.
+    /// Who owns the frame: 3 and more are no frames of Python code, 1 is a generator.
     pub(super) owner: Option<usize>,
+    /// In front of a code's instructions: the number of the first that is the program's. A frame that is before it is one
+    /// of the interpreter's own, or has not begun, unless it is a generator's.
+    pub(super) begins: usize,
     /// In a code object.
     pub(super) first_line: usize,
     pub(super) file: usize,
@@ -68,6 +71,7 @@ const V3_10: Layout = Layout {
     at: 96,
     instruction: Instruction::Number,
     owner: None,
+    begins: 0,
     first_line: 40,
     file: 104,
     name: 112,
@@ -86,6 +90,7 @@ const V3_11: Layout = Layout {
     at: 56,
     instruction: Instruction::Pointer(184),
     owner: Some(69),
+    begins: 16,
     first_line: 72,
     file: 112,
     name: 128,

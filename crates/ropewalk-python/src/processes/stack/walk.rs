@@ -8,6 +8,8 @@ use ropewalk_os::own_memory::peek;
 
 /// Frames that are told.
 pub(super) const MOST: usize = 128;
+/// The owner of a frame that is a generator's.
+const GENERATOR: u8 = 1;
 /// Frames that are passed over: those of no Python code.
 const PASSED: usize = 1024;
 
@@ -71,12 +73,25 @@ impl Iterator for Frames<'_> {
             let at = match layout.instruction {
                 Instruction::Number => object::int_in(&frame, layout.at) as isize * 2,
                 Instruction::Pointer(first) => {
-                    object::word_in(&frame, layout.at).wrapping_sub(code).wrapping_sub(first).cast_signed()
+                    let begin = code.wrapping_add(first);
+                    let at = object::word_in(&frame, layout.at).wrapping_sub(begin).cast_signed();
+                    if layout.owner.is_some_and(|owner| frame[owner] != GENERATOR)
+                        && at < 2 * first_of_program(begin.wrapping_sub(layout.begins))
+                    {
+                        continue;
+                    }
+                    at
                 }
             };
             return Some(Frame { code, at });
         }
     }
+}
+
+/// The number of an instruction, as it stands in a code object.
+fn first_of_program(address: usize) -> isize {
+    let mut number = [0; 4];
+    if peek(address, &mut number) { i32::from_ne_bytes(number) as isize } else { 0 }
 }
 
 /// The code object of a frame: the lowest bits of the pointer say how it is held.
