@@ -50,7 +50,7 @@ class Method:
 
 
 class Built:
-    """Made so often that the interpreter does it without a call; a sort calls back from C, and a generator is called."""
+    """Made so often that the interpreter does it without a call; a sort calls back from C, and there is a generator."""
 
     def __init__(self, then):
         sorted([then], key=lambda then: then and next(self.pause()))
