@@ -36,6 +36,7 @@ __all__ = [
     "Process",
     "SpawnProcess",
     "launch",
+    "wait",
     "watch_parent",
 ]
 
@@ -90,6 +91,20 @@ def launch(popen: Any, process: Any, start: Callable[[Any], None]) -> None:
     if line is not None:
         _plain.add(line)
     popen.finalizer = util.Finalize(popen, _close, args=(ends, line))
+
+
+def wait(popen: Any, timeout: float | None, wait_for: Callable[[float | None], int | None]) -> int | None:
+    """The original's ``Popen.wait``, ``wait_for``. One without a timeout is declared to the doctor before it begins.
+
+    :raises DeadlockError: if the process can never end, because it waits for this thread.
+    """
+    if timeout is not None or popen.returncode is not None:
+        return wait_for(timeout)
+    joining = _ropewalk.Joining(popen.pid)
+    try:
+        return wait_for(timeout)
+    finally:
+        joining.close()
 
 
 def _lease(process: Any) -> int | None:

@@ -3,6 +3,7 @@
 use super::{
     Blocks, Counts, DoneError, Fault, Iter, JoinError, Loan, OpenError, Options, PopError, PushError,
 };
+use crate::wait_graph::{Kind, Note, Noted};
 use ropewalk_os::{Block, Deadline, Plain};
 use ropewalk_shm::ring::Ring;
 use std::fs::File;
@@ -30,9 +31,21 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Queue {
     pub(super) ring: Ring,
+    /// Whether it brings tasks to workers and answers back: who waits for those may wait for ever.
+    of_crew: bool,
 }
 
 impl Queue {
+    /// It brings tasks to workers, or their answers back.
+    pub(super) fn of_crew(self) -> Queue {
+        Queue { of_crew: true, ..self }
+    }
+
+    #[inline]
+    fn note(&self, kind: Kind, deadline: Deadline) -> Note<'_> {
+        Note::new(if self.of_crew { Kind::Work } else { kind }, self.ring.as_fd(), 0, deadline)
+    }
+
     /// A queue that is never full, up to about a gibibyte of what waits in it, or half of the memory that the
     /// container may use.
     ///
@@ -79,7 +92,7 @@ impl Queue {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn with(options: &Options) -> io::Result<Queue> {
-        Ring::create(options).map(|ring| Queue { ring })
+        Ring::create(options).map(|ring| Queue { ring, of_crew: false })
     }
 
     /// The queue that another process made, by a descriptor of it.
@@ -98,7 +111,7 @@ impl Queue {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn from_fd(fd: OwnedFd) -> Result<Queue, OpenError> {
-        Ring::open(fd).map(|ring| Queue { ring })
+        Ring::open(fd).map(|ring| Queue { ring, of_crew: false })
     }
 
     /// As [`Queue::from_fd`], for a queue that was made with [`Options::readable`]: by both of its descriptors.
@@ -117,7 +130,7 @@ impl Queue {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn from_fds(memory: OwnedFd, bell: OwnedFd) -> Result<Queue, OpenError> {
-        Ring::from_fds(memory, bell).map(|ring| Queue { ring })
+        Ring::from_fds(memory, bell).map(|ring| Queue { ring, of_crew: false })
     }
 
     /// The queue at the [`place`](Queue::place) that another process of the same user has told.
@@ -172,7 +185,8 @@ impl Queue {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<u64, PushError<B::Interrupt>> {
-        self.ring.push(record, block, deadline)
+        let note = self.note(Kind::QueuePut, deadline);
+        self.ring.push(record, &mut Noted { block, note }, deadline)
     }
 
     /// Puts a record in that has buffers beside its body. Who takes it out by [`Queue::pop_parts`] gets each buffer as a
@@ -197,7 +211,8 @@ impl Queue {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<u64, PushError<B::Interrupt>> {
-        self.ring.push_parts(body, buffers, block, deadline)
+        let note = self.note(Kind::QueuePut, deadline);
+        self.ring.push_parts(body, buffers, &mut Noted { block, note }, deadline)
     }
 
     /// Puts a record in if there is room now.
@@ -238,7 +253,7 @@ impl Queue {
         deadline: Deadline,
     ) -> Result<Vec<u8>, PopError<B::Interrupt>> {
         let mut record = Vec::new();
-        self.ring.pop(&mut record, block, deadline).map(|_| record)
+        self.pop_into(&mut record, block, deadline).map(|_| record)
     }
 
     /// As [`Queue::pop`], into a buffer whose allocation is used again. Says the record's number, which [`Queue::push`] has
@@ -265,7 +280,8 @@ impl Queue {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<u64, PopError<B::Interrupt>> {
-        self.ring.pop(into, block, deadline)
+        let note = self.note(Kind::QueueGet, deadline);
+        self.ring.pop(into, &mut Noted { block, note }, deadline)
     }
 
     /// As [`Queue::pop_into`], but the buffers that came with the record become `loans`, and `body` is its body alone.
@@ -291,7 +307,8 @@ impl Queue {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<u64, PopError<B::Interrupt>> {
-        self.ring.pop_parts(body, loans, block, deadline)
+        let note = self.note(Kind::QueueGet, deadline);
+        self.ring.pop_parts(body, loans, &mut Noted { block, note }, deadline)
     }
 
     /// Waits until a record is inside, at most until `deadline`, and leaves it there. Who takes it next may be another.
@@ -313,7 +330,8 @@ impl Queue {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<(), PopError<B::Interrupt>> {
-        self.ring.wait_filled(block, deadline)
+        let note = self.note(Kind::QueueGet, deadline);
+        self.ring.wait_filled(&mut Noted { block, note }, deadline)
     }
 
     /// Takes the first record out if there is one now.
@@ -471,7 +489,8 @@ impl Queue {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn join<B: Block>(&self, block: &mut B, deadline: Deadline) -> Result<(), JoinError<B::Interrupt>> {
-        self.ring.join(block, deadline)
+        let note = self.note(Kind::QueueJoin, deadline);
+        self.ring.join(&mut Noted { block, note }, deadline)
     }
 }
 

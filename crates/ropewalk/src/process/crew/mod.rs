@@ -130,8 +130,8 @@ impl<T> Crew<T> {
             next: 1,
             closed: false,
         };
-        let tasks = Queue::with(&Options { track: true, ..Options::default() })?;
-        Ok(Crew { tasks, answers: Queue::unbounded()?, inside: Mutex::new(inside), reading: Reading::new() })
+        let tasks = Queue::with(&Options { track: true, ..Options::default() })?.of_crew();
+        Ok(Crew { tasks, answers: Queue::unbounded()?.of_crew(), inside: Mutex::new(inside), reading: Reading::new() })
     }
 
     /// The queue from which workers take.
