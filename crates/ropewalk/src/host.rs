@@ -139,7 +139,7 @@ pub trait Host: Send + Sync {
         None
     }
 
-    /// What the calling thread is called, and below it the places where it stands, the innermost first, a line each: for
+    /// What the calling thread is called (behind a tab, what its process is), and below it the places where it stands, the innermost first, a line each: for
     /// other processes to read, of a wait that has lasted a while. Some hundred bytes are kept of it.
     ///
     /// ```

@@ -49,6 +49,7 @@ def wait(told: Told) -> Wait:
     """One wait in the words of the program."""
     pid, ident, what, memory, number, owner, owner_ident, lives, seconds, timed, name, places = told
     stack = [_place(text) for text in places]
+    name, _, process_name = name.partition("\t")
     written = source.written(stack[0].file, stack[0].line) if stack else None
     return Wait(
         name or f"thread {ident:#x}",
@@ -64,6 +65,7 @@ def wait(told: Told) -> Wait:
         None,
         None,
         pid,
+        process_name,
         owner,
         not lives,
     )
@@ -78,7 +80,10 @@ def _place(text: str) -> Place:
 
 def who(wait: Wait) -> str:
     """The thread that waits."""
-    return f"process {wait.process}, {wait.thread}"
+    process = f"process {wait.process}"
+    if wait.process_name not in ("", "MainProcess"):
+        process += f" ({wait.process_name})"
+    return f"{process}, {wait.thread}"
 
 
 def thing(wait: Wait) -> str:

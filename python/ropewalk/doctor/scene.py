@@ -77,6 +77,7 @@ class Wait(NamedTuple):
     taken_as: str | None
     #: The process whose thread waits; 0 for the calling one, if what it waits for is not shared between processes.
     process: int = 0
+    process_name: str = ""
     #: The process that has what is waited for, if that is shared and somebody has it; ``None`` otherwise.
     owner_process: int | None = None
     #: Whether that process has ended: a lock of such a one is taken over by whoever waits for it.

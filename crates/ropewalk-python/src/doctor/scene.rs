@@ -98,12 +98,18 @@ pub(super) fn place(py: Python<'_>) -> PyResult<String> {
     ))
 }
 
-/// What the calling thread is called, and the places where it stands, a line each.
+/// What the calling thread and its process are called, and the places where it stands, a line each.
 pub(super) fn standing(py: Python<'_>) -> PyResult<String> {
-    let mut text = match this_thread(py)? {
-        Some(thread) => thread.getattr(intern!(py, "_name"))?.extract::<String>()?.replace('\n', " "),
-        None => String::new(),
+    let name = |object: Bound<'_, PyAny>| -> PyResult<String> {
+        Ok(object.getattr(intern!(py, "_name"))?.str()?.to_str()?.replace(['\n', '\t'], " "))
     };
+    let mut text = this_thread(py)?.map_or(Ok(String::new()), name)?;
+    let modules = py.import("sys")?.getattr(intern!(py, "modules"))?.cast_into::<PyDict>()?;
+    let processes = modules.get_item("multiprocessing.process")?; // it is not for us to import it here
+    if let Some(Ok(process)) = processes.map(|module| module.getattr(intern!(py, "_current_process"))) {
+        text.push('\t');
+        text.push_str(&name(process)?);
+    }
     let mut next = py.import("sys")?.call_method1(intern!(py, "_getframe"), (0,))?;
     let mut places = 0;
     while places < STANDING && !next.is_none() {

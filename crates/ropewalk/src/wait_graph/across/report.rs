@@ -54,7 +54,8 @@ pub struct ProcessWait {
     pub timed: bool,
     /// Who has it, of a lock; which process is waited for.
     pub holder: Option<Holder>,
-    /// What the thread is called, and where it stands, the innermost place first.
+    /// What the thread is called, maybe with more about its process behind a tab; and where it stands, the innermost place
+    /// first.
     pub name: String,
     /// As above.
     pub places: Vec<String>,
