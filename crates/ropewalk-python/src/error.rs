@@ -9,8 +9,8 @@ use pyo3::types::PyType;
 use ropewalk::Halted;
 use ropewalk::process;
 use ropewalk::queue::{PopError, PushError, TooManyDone};
-use ropewalk::wait_graph::Stopped;
 use ropewalk::sync::{BarrierError, NotOwner, TooManyPermits};
+use ropewalk::wait_graph::Stopped;
 
 /// A halted wait: the signal handler's exception, or `DeadlockError`.
 pub(crate) fn halted(py: Python<'_>, halted: Halted<PyErr>) -> PyErr {

@@ -94,7 +94,8 @@ impl Entry {
         for (field, value) in self.fields.iter().zip([both, *thread, *memory, *number, *since, *until]) {
             field.store(value, Relaxed);
         }
-        let text = &text.as_bytes()[..text.floor_char_boundary(TEXT)];
+        let end = (0..=TEXT.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+        let text = &text.as_bytes()[..end.unwrap_or(0)];
         for (word, bytes) in self.text.iter().zip(text.chunks(size_of::<u64>())) {
             let mut whole = [0; size_of::<u64>()];
             whole[..bytes.len()].copy_from_slice(bytes);

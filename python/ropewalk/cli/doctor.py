@@ -62,7 +62,8 @@ def show(pid: int | None, *, as_json: bool) -> int:
         return COULD_NOT_LOOK
     if pid is not None and not any(process.ropewalk for process in roots[0].all()):
         sys.stderr.write(
-            f"ropewalk doctor: neither process {pid} nor any below it has ropewalk loaded: nothing is known of its waits\n"
+            f"ropewalk doctor: neither process {pid} nor any below it has ropewalk loaded: "
+            "nothing is known of its waits\n"
         )
         return COULD_NOT_LOOK
     findings = [examine(root) for root in roots]
@@ -92,6 +93,10 @@ def examine(root: Process) -> Finding:
             finding.unseen[pid] = str(error)
     for certain, closed, told in _ropewalk.process_cycles(pids):
         finding.circles.append(Circle(certain, closed, [processes.wait(one) for one in told]))
+    # Who was awake for a moment, and asleep again when the circles were looked for.
+    known = {(wait.process, wait.ident) for wait in finding.waits}
+    late = [wait for circle in finding.circles for wait in circle.waits]
+    finding.waits += [wait for wait in late if (wait.process, wait.ident) not in known]
     finding.segments = segments(root.all())
     return finding
 
@@ -105,7 +110,9 @@ def _text(finding: Finding) -> str:
         if process.pid in finding.unseen:
             lines.append(f"  process {process.pid} cannot be looked into: {finding.unseen[process.pid]}")
         elif process.ropewalk and process.pid not in waiting:
-            lines.append(f"  process {process.pid} ({process.role}, {process.state}) waits for nothing that is shared")
+            lines.append(
+                f"  process {process.pid} ({process.role}, {process.state}) waits for nothing that is shared"
+            )
     for memory, number, owner, lives in finding.held:
         dead = "" if lives else ", which is dead: whoever waits for it next takes it over"
         lines.append(f"  lock {memory}:{number} is held by process {owner}{dead}")
@@ -164,5 +171,7 @@ def _fact(wait: Wait) -> dict[str, Any]:
         "owner_died": wait.owner_died,
         "seconds": round(wait.seconds, 3),
         "timed": wait.timed,
-        "stack": [{"file": place.file, "line": place.line, "function": place.function} for place in wait.stack],
+        "stack": [
+            {"file": place.file, "line": place.line, "function": place.function} for place in wait.stack
+        ],
     }

@@ -58,11 +58,13 @@ def written(file: str, line: int) -> str | None:
     known = _files.get(file)
     if known is None or known.lines is not lines:
         _files[file] = known = _File(lines)
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(known.tree) if known.tree is not None else ():
         if isinstance(node, (ast.With, ast.AsyncWith)):
             names = [item.context_expr for item in node.items]
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _WAITING:
+        elif (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _WAITING
+        ):
             names = [node.func.value]
         else:
             continue

@@ -11,20 +11,8 @@ use std::sync::{Mutex, PoisonError};
 
 /// One wait as Python is told it: process and thread; what it waits for, its memory and number there; the process that
 /// has it, its thread and whether it lives; seconds waited, whether timed; the thread's name and where it stands.
-type Told = (
-    u32,
-    u64,
-    &'static str,
-    u64,
-    u64,
-    Option<u32>,
-    Option<u64>,
-    bool,
-    f64,
-    bool,
-    String,
-    Vec<String>,
-);
+type Told =
+    (u32, u64, &'static str, u64, u64, Option<u32>, Option<u64>, bool, f64, bool, String, Vec<String>);
 
 fn told(wait: &ProcessWait) -> Told {
     let holder = wait.holder;

@@ -46,7 +46,8 @@ fn kill_at(moment: usize, tally: &mut Tally) -> usize {
     victim.kill();
 
     let place = || format!("{NAME}, killed after {steps} instructions");
-    let seen: Vec<Posting> = board.entries().iter().filter_map(|entry| entry.read()).map(|(_, it)| it).collect();
+    let seen: Vec<Posting> =
+        board.entries().iter().filter_map(|entry| entry.read()).map(|(_, it)| it).collect();
     assert!(seen.len() <= 1, "{}: it waits twice", place());
     assert!(seen.iter().all(|it| *it == first || *it == second), "{}: {seen:?}", place());
     tally.happened += seen.len();

@@ -3,7 +3,7 @@
 use super::{
     Blocks, Counts, DoneError, Fault, Iter, JoinError, Loan, OpenError, Options, PopError, PushError,
 };
-use crate::wait_graph::{Kind, Note, Noted};
+use crate::wait_graph::{Kind, Noted};
 use ropewalk_os::{Block, Deadline, Plain};
 use ropewalk_shm::ring::Ring;
 use std::fs::File;
@@ -32,20 +32,10 @@ use std::path::{Path, PathBuf};
 pub struct Queue {
     pub(super) ring: Ring,
     /// Whether it brings tasks to workers and answers back: who waits for those may wait for ever.
-    of_crew: bool,
+    pub(super) of_crew: bool,
 }
 
 impl Queue {
-    /// It brings tasks to workers, or their answers back.
-    pub(super) fn of_crew(self) -> Queue {
-        Queue { of_crew: true, ..self }
-    }
-
-    #[inline]
-    fn note(&self, kind: Kind, deadline: Deadline) -> Note<'_> {
-        Note::new(if self.of_crew { Kind::Work } else { kind }, self.ring.as_fd(), 0, deadline)
-    }
-
     /// A queue that is never full, up to about a gibibyte of what waits in it, or half of the memory that the
     /// container may use.
     ///

@@ -131,7 +131,12 @@ impl<T> Crew<T> {
             closed: false,
         };
         let tasks = Queue::with(&Options { track: true, ..Options::default() })?.of_crew();
-        Ok(Crew { tasks, answers: Queue::unbounded()?.of_crew(), inside: Mutex::new(inside), reading: Reading::new() })
+        Ok(Crew {
+            tasks,
+            answers: Queue::unbounded()?.of_crew(),
+            inside: Mutex::new(inside),
+            reading: Reading::new(),
+        })
     }
 
     /// The queue from which workers take.

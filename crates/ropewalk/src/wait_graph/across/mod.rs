@@ -35,8 +35,8 @@ mod search;
 mod watched;
 
 pub use joined::Joining;
-pub use report::{Holder, ProcessCycle, ProcessWait};
 pub(crate) use note::Note;
+pub use report::{Holder, ProcessCycle, ProcessWait};
 pub use search::{process_cycles, process_waits};
 pub use watched::Stopped;
 pub(crate) use watched::{Failing, Noted};

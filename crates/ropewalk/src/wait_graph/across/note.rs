@@ -190,7 +190,8 @@ impl<'a> Note<'a> {
     }
 
     fn ask_who_is_left(&mut self, pid: u32, number: usize) {
-        let Some(found) = search::nobody_left(pid, number).filter(|found| found.judge == (pid, number)) else {
+        let Some(found) = search::nobody_left(pid, number).filter(|found| found.judge == (pid, number))
+        else {
             return;
         };
         let mine = found.cycle.waits.iter().filter(|wait| wait.pid == pid).map(|wait| wait.thread);

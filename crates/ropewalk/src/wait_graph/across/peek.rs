@@ -50,7 +50,9 @@ impl Peek {
 
     /// Whether an entry has stood ever since it was read in this turn.
     pub(super) fn is_still(&mut self, pid: u32, number: usize, turn: u64) -> bool {
-        self.board(pid).and_then(|board| board.entries().get(number)).is_some_and(|entry| entry.is_still(turn))
+        self.board(pid)
+            .and_then(|board| board.entries().get(number))
+            .is_some_and(|entry| entry.is_still(turn))
     }
 
     /// Who has the lock that a process waits for: the process, and the thread if that is known.
