@@ -1,7 +1,7 @@
 """The deadlock doctor on against off, where nobody waits: it must cost nothing that can be measured.
 
-Both sides are ropewalk here. The bar is 1.02x, so a ratio of 0.98; 1.03x where two processes contend. Beside that, how long
-it takes until somebody has the lock of a process that was killed.
+Both sides are ropewalk here. The bar is 1.02x, so a ratio of 0.98; 1.03x where two processes contend. Beside that, how
+long it takes until somebody has the lock of a process that was killed.
 """
 
 import multiprocessing

@@ -317,7 +317,7 @@ fn warn_of_dead(object: &Bound<'_, PyAny>, pid: u32) -> PyResult<()> {
     let class = object.get_type().name()?;
     let message = CString::new(format!(
         "process {pid} ended while it held this {class}: what the lock protects may be half-done. \
-         This process holds it now."
+         This process has taken it over."
     ))?;
     PyErr::warn(py, category.bind(py), &message, 1)
 }
