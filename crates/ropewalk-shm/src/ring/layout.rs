@@ -31,7 +31,7 @@ use crate::participants::{LINES, Membership, SLOTS, Slot, Table};
 use crate::segment::{HEADER, OpenError, Segment};
 use ropewalk_os::bell::Bell;
 use ropewalk_os::robust::RobustMutex;
-use ropewalk_os::{cgroup, identity};
+use ropewalk_os::{cgroup, fork_copy, identity};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
@@ -323,8 +323,24 @@ impl Store {
     /// Copies bytes into a block that is ours.
     pub fn fill_block(&self, granule: usize, bytes: &[u8]) {
         let place = self.block(granule, bytes.len());
+        if fork_copy::is_hidden(place.as_ptr(), bytes.len()) {
+            let (offset, _) = self.granules_at(&(granule..granule));
+            // It is inside, and a memfd takes what memory there is, as a page fault would: or the process ends.
+            self.segment.mapping().write_at(offset, bytes).expect("memory for a block");
+            return;
+        }
         // SAFETY: rule 5; memory of ours can not overlap it.
         unsafe { place.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// The bytes of a block that is ours, read from the file if a copy hides it here.
+    pub fn hidden_block(&self, granule: usize, len: usize) -> Option<io::Result<Vec<u8>>> {
+        let place = self.block(granule, len);
+        fork_copy::is_hidden(place.as_ptr(), len).then(|| {
+            let (offset, _) = self.granules_at(&(granule..granule));
+            let mut bytes = vec![0; len];
+            self.segment.mapping().read_at(offset, &mut bytes).map(|()| bytes)
+        })
     }
 
     /// Where the arena's granules lie in the mapping.
