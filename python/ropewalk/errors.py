@@ -80,8 +80,8 @@ class OwnerDiedWarning(RuntimeWarning):
     """A process ended while it held a lock, and this one has taken the lock over.
 
     What the lock protects may be half-done.  Where that must not go unseen, make it an error
-    (``warnings.simplefilter("error", OwnerDiedWarning)``, or ``ROPEWALK_OWNER_DIED=error`` in the environment): then the
-    lock is free again when it is raised.
+    (``warnings.simplefilter("error", OwnerDiedWarning)``, or ``ROPEWALK_OWNER_DIED=error`` in the environment): then
+    the lock is free again when it is raised.
     """
 
 

@@ -16,7 +16,7 @@
 //! | [`identity`] | which process is this, even after its number is reused |
 //! | [`memory`] | anonymous memory that other processes can map |
 //! | [`descriptors`] | which shared memory a process has open, seen from outside |
-//! | [`private_view`] | part of it, where this process's writes stay its own |
+//! | [`fork_copy`] | part of it that becomes a copy when this process forks |
 //! | [`cgroup`] | how much memory and how many processors may this container use |
 //! | [`watcher`] | the same by a thread, for who has no line to hold on to |
 //! | [`shared_words`] | words that forked processes share |
@@ -48,13 +48,13 @@ pub mod child;
 pub mod clock;
 pub mod descriptors;
 pub mod fork;
+pub mod fork_copy;
 pub mod futex;
 mod futex_call;
 pub mod identity;
 pub mod lifeline;
 pub mod lookout;
 pub mod memory;
-pub mod private_view;
 pub mod robust;
 pub mod shared_futex;
 pub mod shared_words;

@@ -28,17 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = [
-    "GRACE",
-    "LEAVING",
-    "ForkProcess",
-    "ForkServerProcess",
-    "Process",
-    "SpawnProcess",
-    "launch",
-    "wait",
-    "watch_parent",
-]
+__all__ = list(_original.__all__)
 
 #: Seconds that a child which is not daemonic lives on after its parent was killed.
 GRACE = 0.3

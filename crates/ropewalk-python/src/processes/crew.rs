@@ -5,8 +5,8 @@ use super::error;
 use super::harvest::PyHarvest;
 use super::parcel::PyParcel;
 use crate::arguments::Timeout;
-use crate::codec;
-use crate::detach::Attached;
+use crate::codec::{self, Part};
+use crate::detach::{Attached, Undisturbed};
 use crate::futures::{Outcome, PyFuture, Reader, Visit};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
@@ -71,38 +71,71 @@ type Fallen = (Py<PyAny>, Py<PyAny>, f64);
 type Told<'py> = (u64, Py<PyAny>, Py<PyAny>, u8, f64, Bound<'py, PyAny>);
 
 impl Shared {
+    /// Whether the owner of a task lets it go to a worker, now that its turn has come. Sets `look` if there is something to be
+    /// told among the arrivals.
+    fn hand(&self, py: Python<'_>, ticket: &Ticket, look: &mut bool) -> Handed {
+        let Ok(future) = ticket.owner.bind(py).cast::<PyFuture>() else { return Handed::Go };
+        match future.get().slot.start() {
+            Ok(Start::Go(work)) => {
+                drop(work);
+                Handed::Go
+            }
+            Ok(Start::Cancelled(wakes)) => {
+                wakes.wake();
+                if future.get().is_retired() {
+                    let ticket =
+                        Ticket { owner: ticket.owner.clone_ref(py), detail: ticket.detail.clone_ref(py) };
+                    self.set_aside(ticket, kind::CANCELLED, String::new());
+                    *look = true;
+                }
+                Handed::Drop
+            }
+            Err(_) => Handed::Drop,
+        }
+    }
+
+    /// Puts a call in line and hands out what may go; its number.
+    fn enlist(
+        &self,
+        py: Python<'_>,
+        ticket: Ticket,
+        priority: i64,
+        body: &[u8],
+        parts: &[Part],
+    ) -> PyResult<u64> {
+        if parts.is_empty() {
+            let id = self.crew.enlist(ticket, priority, body).map_err(|_| closed())?;
+            self.post(py)?;
+            return Ok(id);
+        }
+        let mut look = false;
+        let parts: Vec<&[u8]> = parts.iter().map(Part::bytes).collect();
+        let hand = |ticket: &Ticket| self.hand(py, ticket, &mut look);
+        let id = self.crew.enlist_parts(ticket, priority, body, &parts, hand, &mut Undisturbed(py));
+        let id = id.map_err(|_| closed())?;
+        if look {
+            self.look()?;
+        }
+        self.post(py)?;
+        Ok(id)
+    }
+
+    fn look(&self) -> PyResult<()> {
+        self.crew.notify(kind::LOOK, b"").map_err(error::push)
+    }
+
     /// Hands out what may go. What can not is told among the arrivals.
     fn post(&self, py: Python<'_>) -> PyResult<()> {
         let mut look = false;
-        let mut hand = |ticket: &Ticket| {
-            let Ok(future) = ticket.owner.bind(py).cast::<PyFuture>() else { return Handed::Go };
-            match future.get().slot.start() {
-                Ok(Start::Go(work)) => {
-                    drop(work);
-                    Handed::Go
-                }
-                Ok(Start::Cancelled(wakes)) => {
-                    wakes.wake();
-                    if future.get().is_retired() {
-                        let ticket =
-                            Ticket { owner: ticket.owner.clone_ref(py), detail: ticket.detail.clone_ref(py) };
-                        self.set_aside(ticket, kind::CANCELLED, String::new());
-                        look = true;
-                    }
-                    Handed::Drop
-                }
-                Err(_) => Handed::Drop,
-            }
-        };
         let mut refused = Vec::new();
-        while let Err(it) = self.crew.post(&mut hand) {
+        while let Err(it) = self.crew.post(|ticket| self.hand(py, ticket, &mut look), &mut Undisturbed(py)) {
             refused.push(it);
         }
         for Refused { ticket, why } in refused {
             self.set_aside(ticket, kind::REFUSED, error::push(why).to_string());
             look = true;
         }
-        if look { self.crew.notify(kind::LOOK, b"").map_err(error::push) } else { Ok(()) }
+        if look { self.look() } else { Ok(()) }
     }
 
     fn set_aside(&self, ticket: Ticket, kind: u8, text: String) {
@@ -183,6 +216,16 @@ impl PyCrew {
         (self.0.crew.tasks().as_fd().as_raw_fd(), self.0.crew.answers().as_fd().as_raw_fd())
     }
 
+    /// Blocks for large buffers of tasks and answers: being written, in line, in the hands of who took them out.
+    #[getter]
+    fn blocks(&self, py: Python<'_>) -> PyResult<(usize, usize, usize)> {
+        let crew = &self.0.crew;
+        let (tasks, answers) =
+            py.detach(|| Ok((crew.tasks().blocks()?, crew.answers().blocks()?))).map_err(error::fault)?;
+        let (writing, queued) = (tasks.writing + answers.writing, tasks.queued + answers.queued);
+        Ok((writing, queued, tasks.reading + answers.reading))
+    }
+
     /// How many workers there are: it decides how many tasks are handed out ahead.
     fn set_workers(&self, py: Python<'_>, workers: usize) -> PyResult<()> {
         self.0.crew.set_workers(workers);
@@ -202,15 +245,13 @@ impl PyCrew {
         arguments: &Bound<'_, PyAny>,
         priority: i64,
     ) -> PyResult<u64> {
-        let mut body = Vec::new();
-        self.0.names.write(&mut body, how, function, arguments)?;
+        let (mut body, mut parts) = (Vec::new(), Vec::new());
+        self.0.names.write(&mut body, &mut parts, how, function, arguments)?;
         if let Ok(future) = owner.cast_bound::<PyFuture>(py) {
             let reader: Weak<dyn Reader> = Arc::downgrade(&self.0) as Weak<dyn Reader>;
             future.get().read_from(reader);
         }
-        let id = self.0.crew.enlist(Ticket { owner, detail }, priority, &body).map_err(|_| closed())?;
-        self.0.post(py)?;
-        Ok(id)
+        self.0.enlist(py, Ticket { owner, detail }, priority, &body, &parts)
     }
 
     /// Puts a call for each of the lists of arguments in line, numbered from `number` on. How many went; and what encoding
@@ -224,16 +265,16 @@ impl PyCrew {
         calls: &Bound<'_, PyList>,
         number: usize,
     ) -> PyResult<(usize, Option<PyErr>)> {
-        let mut body = Vec::new();
+        let (mut body, mut parts) = (Vec::new(), Vec::new());
         for (place, arguments) in calls.iter().enumerate() {
             body.clear();
-            if let Err(error) = self.0.names.write(&mut body, how, function, &arguments) {
+            parts.clear();
+            if let Err(error) = self.0.names.write(&mut body, &mut parts, how, function, &arguments) {
                 return Ok((place, Some(error)));
             }
             let detail = (number + place, how, function, arguments).into_py_any(py)?;
             let ticket = Ticket { owner: owner.clone().unbind(), detail };
-            self.0.crew.enlist(ticket, 0, &body).map_err(|_| closed())?;
-            self.0.post(py)?;
+            self.0.enlist(py, ticket, 0, &body, &parts)?;
         }
         Ok((calls.len(), None))
     }
@@ -343,7 +384,7 @@ impl Reader for Shared {
                 None => Ok(Visit::Elsewhere),
                 Some((0, owner, detail, kind, _, _)) => {
                     self.set_aside(Ticket { owner, detail }, kind, String::new());
-                    self.crew.notify(kind::LOOK, b"").map_err(error::push)?;
+                    self.look()?;
                     Ok(Visit::Elsewhere)
                 }
                 Some((_, _, detail, kind, _, parcel)) => {

@@ -31,11 +31,11 @@ use crate::participants::{LINES, Membership, SLOTS, Slot, Table};
 use crate::segment::{HEADER, OpenError, Segment};
 use ropewalk_os::bell::Bell;
 use ropewalk_os::robust::RobustMutex;
-use ropewalk_os::{cgroup, identity};
+use ropewalk_os::{cgroup, fork_copy, identity};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// The version of everything in this file. C libraries whose mutexes differ in size have different layouts.
 const LAYOUT: u32 = 2 << 16 | std::mem::size_of::<RobustMutex>() as u32;
@@ -155,6 +155,8 @@ pub struct Store {
     granules: u32,
     block_from: usize,
     tracks: bool,
+    /// The slot stays when this value goes: it has blocks that forked children may look at.
+    keeps_slot: AtomicBool,
 }
 
 impl Store {
@@ -237,8 +239,16 @@ impl Store {
     /// What a segment's header says, once: what is compared with its size is what is used later.
     fn of(segment: Segment) -> Store {
         let member = Membership::default();
-        let mut store =
-            Store { segment, member, bell: None, largest: 0, granules: 0, block_from: 0, tracks: false };
+        let mut store = Store {
+            segment,
+            member,
+            bell: None,
+            largest: 0,
+            granules: 0,
+            block_from: 0,
+            tracks: false,
+            keeps_slot: AtomicBool::new(false),
+        };
         let header = store.header();
         let [largest, granules, track] =
             [&header.largest, &header.granules, &header.track].map(|word| word.load(Ordering::Relaxed));
@@ -293,6 +303,16 @@ impl Store {
         unsafe { self.segment.mapping().start().add((FIRST << (self.largest + 1)) + offset) }
     }
 
+    /// This process has blocks that it will not give back: they are free when it has ended.
+    pub fn keep_slot(&self) {
+        self.keeps_slot.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it does.
+    pub fn keeps_slot(&self) -> bool {
+        self.keeps_slot.load(Ordering::Relaxed)
+    }
+
     /// The memory of a block of `len` bytes; whoever has the block may use it.
     pub fn block(&self, granule: usize, len: usize) -> NonNull<u8> {
         let capacity = self.granules as usize;
@@ -303,8 +323,24 @@ impl Store {
     /// Copies bytes into a block that is ours.
     pub fn fill_block(&self, granule: usize, bytes: &[u8]) {
         let place = self.block(granule, bytes.len());
+        if fork_copy::is_hidden(place.as_ptr(), bytes.len()) {
+            let (offset, _) = self.granules_at(&(granule..granule));
+            // It is inside, and a memfd takes what memory there is, as a page fault would: or the process ends.
+            self.segment.mapping().write_at(offset, bytes).expect("memory for a block");
+            return;
+        }
         // SAFETY: rule 5; memory of ours can not overlap it.
         unsafe { place.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// The bytes of a block that is ours, read from the file if a copy hides it here.
+    pub fn hidden_block(&self, granule: usize, len: usize) -> Option<io::Result<Vec<u8>>> {
+        let place = self.block(granule, len);
+        fork_copy::is_hidden(place.as_ptr(), len).then(|| {
+            let (offset, _) = self.granules_at(&(granule..granule));
+            let mut bytes = vec![0; len];
+            self.segment.mapping().read_at(offset, &mut bytes).map(|()| bytes)
+        })
     }
 
     /// Where the arena's granules lie in the mapping.

@@ -3,6 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `queue` | byte records, first in, first out; bounded or not; with shutdown and a count of the unfinished |
+//! | `parts` | records that come with buffers beside their body |
 //! | `hand` | which record each process has taken out, and which were lost |
 //! | `crew` | tasks for worker processes, and their answers |
 //! | `pool` | worker processes that do functions of this program |
@@ -38,6 +39,7 @@ mod look;
 pub mod message;
 mod noted;
 pub(crate) mod object;
+mod parts;
 mod pool;
 mod queue;
 mod readable;
@@ -57,7 +59,7 @@ pub use pool::{Answer, Functions, Pool, PoolBuilder, Program, SubmitError, TaskE
 pub use queue::Queue;
 pub use ropewalk_os::identity::Identity;
 pub use ropewalk_shm::ring::{
-    Blocks, Counts, DoneError, Fault, JoinError, Loan, Options, PopError, PushError,
+    Blocks, Counts, DoneError, Fault, JoinError, Loan, Options, PopError, Prepared, PushError,
 };
 pub use ropewalk_shm::segment::OpenError;
 pub use semaphore::Semaphore;
