@@ -76,7 +76,7 @@ test-rust:
 # Killed after each instruction of each operation, and thousands of times by chance: about two hours.
 test-crash: $(VENV)/.installed
 	ROPEWALK_TEST_FULL=1 cargo test --locked --release -p ropewalk-shm --test crash
-	ROPEWALK_TEST_FULL=1 $(PY) -m pytest tests/multiprocessing/test_queue_kills.py tests/multiprocessing/test_kill_steps.py \
+	ROPEWALK_TEST_FULL=1 $(PY) -m pytest -o faulthandler_timeout=$(PATIENCE) tests/multiprocessing/test_queue_kills.py tests/multiprocessing/test_kill_steps.py \
 		tests/processes/test_pool_kills.py
 
 # The same for some of the instructions: a minute. It is part of test-rust.
@@ -95,6 +95,8 @@ models:
 	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=target/loom CARGO_PROFILE_RELEASE_LTO=off \
 		cargo test --locked --release -p ropewalk --test models
 
+# Seconds for one test: in their long forms some work for half an hour.
+PATIENCE := 7200
 .PHONY: test-all test-one
 test-all: test-rust models
 	@cargo xtask pythons $(SUPPORTED) | while read -r version python; do \
@@ -103,7 +105,7 @@ test-all: test-rust models
 	done
 
 test-one: $(VENV)/.installed
-	ROPEWALK_TEST_FULL=1 $(PY) -m pytest $(PYTEST)
+	ROPEWALK_TEST_FULL=1 $(PY) -m pytest -o faulthandler_timeout=$(PATIENCE) $(PYTEST)
 	$(PY) -m tests.parity --full
 
 # --- Checks --------------------------------------------------------------------------------------------------

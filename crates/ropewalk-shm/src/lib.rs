@@ -21,7 +21,9 @@
 //! | [`slab`] | small objects side by side in one segment |
 //! | [`flight`] | what each worker is doing, to be read after it was killed |
 //! | [`sync`] | locks, semaphores, events, conditions and barriers in it |
+//! | [`board`] | what the threads of a process wait for, for others to read |
 
+pub mod board;
 pub mod flight;
 mod line;
 mod lock;

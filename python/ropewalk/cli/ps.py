@@ -98,7 +98,25 @@ def _line(segment: Segment) -> str:
         return f"queue {segment.inode}: {counts}; {whose}"
     if contents["kind"] == "objects":
         return f"locks and the like {segment.inode}: {whose}"
+    if contents["kind"] == "workers":
+        workers = contents["workers"]
+        done = sum(worker["done"] for worker in workers)
+        lines = [f"workers {segment.inode}: {len(workers)} of a pool, {done} tasks done; {whose}"]
+        return "\n    ".join([*lines, *map(_task, workers)])
     return f"memory {segment.inode}: {contents.get('error', 'unknown')}; {whose}"
+
+
+def _task(worker: dict[str, Any]) -> str:
+    """What a worker of a pool has in hand. The function's name is known once the task was looked at."""
+    if worker["seconds"] is None:
+        return f"{worker['pid']}: {worker['phase']}"
+    number = f" task {worker['task']}" if worker["task"] is not None else ""
+    name = f" {worker['function']}" if worker["function"] else ""
+    where = ""
+    if worker["stack"]:
+        file, line, function = worker["stack"][-1]
+        where = f", last seen {_age(worker['sampled'])} ago in {file}:{line} in {function}"
+    return f"{worker['pid']}: {worker['phase']}{number}{name} for {_age(worker['seconds'])}{where}"
 
 
 def _short(command: str) -> str:

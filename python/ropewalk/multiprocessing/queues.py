@@ -52,6 +52,9 @@ def _lock(queue: Any) -> Any:
 class _Ends:
     """What ``Queue`` and ``SimpleQueue`` have in common."""
 
+    #: Who packs these by itself wants the original's pipe and its locks.
+    __parts__ = frozenset({"_reader", "_rlock", "_sem", "_wlock", "_writer"})
+
     _reader = _Made(Reader)
     _writer = _Made(Writer)
     _rlock = _Made(_lock)

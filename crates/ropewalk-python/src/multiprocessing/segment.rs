@@ -4,7 +4,7 @@ use crate::error;
 use crate::processes::record;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use ropewalk::process::{OpenError, Queue, flight};
+use ropewalk::process::{Lock, OpenError, Queue, flight};
 use std::path::PathBuf;
 
 /// Looks, and changes nothing.
@@ -18,7 +18,7 @@ fn look_at_segment(py: Python<'_>, place: PathBuf) -> PyResult<Bound<'_, PyDict>
             return Err(error::system(py, &error));
         }
         // Workers' records, locks and the like have layouts of their own; so have other versions.
-        Err(OpenError::Layout { .. }) => {
+        Err(why @ OpenError::Layout { .. }) => {
             if let Ok(flight) = flight::open(&place) {
                 found.set_item("kind", "workers")?;
                 let workers: PyResult<Vec<_>> =
@@ -26,7 +26,16 @@ fn look_at_segment(py: Python<'_>, place: PathBuf) -> PyResult<Bound<'_, PyDict>
                 found.set_item("workers", workers?)?;
                 return Ok(found);
             }
-            found.set_item("kind", "objects")?;
+            match py.detach(|| Lock::look(&place)) {
+                Ok(held) => {
+                    found.set_item("kind", "objects")?;
+                    found.set_item("held", held)?;
+                }
+                Err(_) => {
+                    found.set_item("kind", "unreadable")?;
+                    found.set_item("error", why.to_string())?;
+                }
+            }
             return Ok(found);
         }
         Err(why) => {

@@ -177,8 +177,8 @@ fn who_reads_while_it_is_written_sees_nothing_torn() {
 
 #[test]
 fn other_memory_is_refused() {
-    let slab = crate::slab::Slab::create().expect("memfd");
-    let fd = slab.as_fd().try_clone_to_owned().expect("dup");
+    let other = Segment::create(LEN - HEADER, LAYOUT + 1).expect("memfd");
+    let fd = other.as_fd().try_clone_to_owned().expect("dup");
     assert!(matches!(Flight::open(fd), Err(OpenError::Layout { .. })));
     let short = Segment::create(64, LAYOUT).expect("memfd");
     let fd = short.as_fd().try_clone_to_owned().expect("dup");
