@@ -8,7 +8,7 @@
 //! interpreter's own handlers, which print where it crashed, are such.
 #![allow(unsafe_code)] // Contract: see `mod`.
 
-use super::{Cause, handler_of, is_watched, keeping_errno, look};
+use super::{Cause, candidates, handler_of, is_watched, keeping_errno, look};
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 /// Signals by which a process dies of its own doing.
@@ -38,6 +38,10 @@ pub(super) fn install(friend: usize) {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = ours;
             action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+            // What was seen at the crash is not to be replaced by what is seen while others handle it.
+            for ticking in candidates() {
+                libc::sigaddset(&raw mut action.sa_mask, ticking);
+            }
             libc::sigaction(signal, &raw const action, std::ptr::null_mut());
         }
     }

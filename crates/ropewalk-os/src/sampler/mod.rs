@@ -189,11 +189,15 @@ fn set(after: Duration) {
     }
 }
 
+/// The signals that might be used.
+fn candidates() -> [libc::c_int; 3] {
+    [libc::SIGURG, libc::SIGRTMAX() - 6, libc::SIGRTMAX() - 7]
+}
+
 /// The first of the signals that might be used that is nobody's, or ours from before a fork.
 fn choose() -> io::Result<libc::c_int> {
     let ours = ticked as extern "C" fn(libc::c_int) as libc::sighandler_t;
-    let candidates = [libc::SIGURG, libc::SIGRTMAX() - 6, libc::SIGRTMAX() - 7];
-    let free = candidates.into_iter().find(|&signal| {
+    let free = candidates().into_iter().find(|&signal| {
         handler_of(signal).is_some_and(|(handler, _)| handler == libc::SIG_DFL || handler == ours)
     });
     free.ok_or_else(|| io::Error::from(io::ErrorKind::AddrInUse))

@@ -62,7 +62,7 @@ pub fn open(place: &Path) -> Result<Flight, OpenError> {
 /// use ropewalk::{Deadline, Plain};
 /// let crew = Crew::new()?;
 /// crew.enlist((), 0, b"task").unwrap();
-/// crew.post(|_| Handed::Go).unwrap();
+/// crew.post(|_| Handed::Go, &mut Plain).unwrap();
 ///
 /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
 /// worker.record(Recorder::start(crew.flight().unwrap().try_clone_to_owned()?).unwrap().unwrap());
