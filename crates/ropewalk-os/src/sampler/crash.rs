@@ -8,7 +8,7 @@
 //! interpreter's own handlers, which print where it crashed, are such.
 #![allow(unsafe_code)] // Contract: see `mod`.
 
-use super::{Cause, candidates, handler_of, is_watched, keeping_errno, look};
+use super::{CRASHED, Cause, candidates, handler_of, is_watched, keeping_errno, look};
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 /// Signals by which a process dies of its own doing.
@@ -87,6 +87,7 @@ fn have_a_stack() {
 extern "C" fn crashed(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     keeping_errno(|| {
         if is_watched() {
+            CRASHED.store(true, Ordering::Release);
             look(Cause::Crash(signal));
         }
     });

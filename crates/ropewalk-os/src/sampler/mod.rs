@@ -76,6 +76,8 @@ static OBSERVER: AtomicPtr<&'static dyn Observer> = AtomicPtr::new(std::ptr::nul
 static TIMER: AtomicUsize = AtomicUsize::new(0);
 /// Whether the timer will fire.
 static ARMED: AtomicBool = AtomicBool::new(false);
+/// Whether a crash was seen, in any thread: then there is nothing more to see.
+static CRASHED: AtomicBool = AtomicBool::new(false);
 /// Whether the observer is looking: it may crash.
 static LOOKING: AtomicBool = AtomicBool::new(false);
 
@@ -112,6 +114,7 @@ pub fn start(observer: &'static dyn Observer, friend: usize) -> io::Result<()> {
     TIMER.store(0, Ordering::Relaxed);
     ARMED.store(false, Ordering::Relaxed);
     LOOKING.store(false, Ordering::Relaxed);
+    CRASHED.store(false, Ordering::Relaxed);
     let signal = choose()?;
     // SAFETY: rules 1 and 2; the structures are valid when zero.
     unsafe {
@@ -221,7 +224,7 @@ fn is_watched() -> bool {
 
 extern "C" fn ticked(_: libc::c_int) {
     keeping_errno(|| {
-        if is_watched() {
+        if is_watched() && !CRASHED.load(Ordering::Acquire) {
             match look(Cause::Time) {
                 Some(next) => set(next),
                 None => ARMED.store(false, Ordering::Relaxed),
