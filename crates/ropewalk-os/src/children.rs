@@ -20,19 +20,15 @@ use std::os::fd::RawFd;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-struct Kept(UnsafeCell<Lists>);
+struct Kept(UnsafeCell<List>);
 
-struct Lists {
-    /// Closed in children.
-    closed: Vec<RawFd>,
-    /// Lines of children that outlive a parent which leaves on purpose.
-    lines: Vec<RawFd>,
-}
+/// For each child: what is closed in others; its line, if it outlives a parent which leaves on purpose.
+type List = Vec<(RawFd, Option<RawFd>)>;
 
 // SAFETY: rule 1.
 unsafe impl Sync for Kept {}
 
-static KEPT: Kept = Kept(UnsafeCell::new(Lists { closed: Vec::new(), lines: Vec::new() }));
+static KEPT: Kept = Kept(UnsafeCell::new(Vec::new()));
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
@@ -52,13 +48,12 @@ extern "C" fn give_back() {
 
 extern "C" fn in_child() {
     // SAFETY: rule 1.
-    let lists = unsafe { &mut *KEPT.0.get() };
-    for &fd in &lists.closed {
+    let list = unsafe { &mut *KEPT.0.get() };
+    for &(fd, _) in list.iter() {
         // SAFETY: rules 2 and 3.
         unsafe { libc::close(fd) };
     }
-    lists.closed.clear();
-    lists.lines.clear();
+    list.clear();
     lifeline::forget();
     if let Some((line, end)) = NEXT.take() {
         let _ = lifeline::hold(&line, end); // without such signals: as if there were no line
@@ -66,18 +61,22 @@ extern "C" fn in_child() {
     give_back();
 }
 
-fn with<T>(look: impl FnOnce(&mut Lists) -> T) -> T {
+fn with<T>(look: impl FnOnce(&mut List) -> T) -> T {
+    watch();
+    take();
+    // SAFETY: rule 1.
+    let value = look(unsafe { &mut *KEPT.0.get() });
+    give_back();
+    value
+}
+
+fn watch() {
     static WATCH: Once = Once::new();
     WATCH.call_once(|| {
         lifeline::watch_forks(); // its handler comes first
         // SAFETY: rules 1 and 2.
         unsafe { libc::pthread_atfork(Some(take), Some(give_back), Some(in_child)) };
     });
-    take();
-    // SAFETY: rule 1.
-    let value = look(unsafe { &mut *KEPT.0.get() });
-    give_back();
-    value
 }
 
 /// The next process that this thread forks [holds on](lifeline::hold) to `line`; `None` takes it back.
@@ -91,7 +90,8 @@ fn with<T>(look: impl FnOnce(&mut Lists) -> T) -> T {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn next_holds(line: Option<(RawFd, End)>) {
-    with(|_| NEXT.set(line));
+    watch();
+    NEXT.set(line);
 }
 
 /// A child has begun: `closed` is a descriptor that later ones shall not have, `line` what this one holds on to if it goes
@@ -106,10 +106,7 @@ pub fn next_holds(line: Option<(RawFd, End)>) {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn begun(closed: RawFd, line: Option<RawFd>) {
-    with(|lists| {
-        lists.closed.push(closed);
-        lists.lines.extend(line);
-    });
+    with(|list| list.push((closed, line)));
 }
 
 /// Takes back what [`begun`] was told, before the descriptors are closed.
@@ -118,10 +115,7 @@ pub fn begun(closed: RawFd, line: Option<RawFd>) {
 /// ropewalk_os::children::ended(-1, None); // of which it has not been told: nothing
 /// ```
 pub fn ended(closed: RawFd, line: Option<RawFd>) {
-    with(|lists| {
-        lists.closed.retain(|&fd| fd != closed);
-        lists.lines.retain(|&fd| Some(fd) != line);
-    });
+    with(|list| list.retain(|&child| child != (closed, line)));
 }
 
 /// This process is about to leave on purpose: children that are not bound to it live on.
@@ -131,7 +125,7 @@ pub fn ended(closed: RawFd, line: Option<RawFd>) {
 /// ropewalk_os::children::stay();
 /// ```
 pub fn leave() {
-    with(|lists| lists.lines.iter().for_each(|line| drop(lifeline::let_go(line))));
+    with(|list| list.iter().filter_map(|(_, line)| *line).for_each(|line| drop(lifeline::let_go(&line))));
 }
 
 /// It did not leave: takes back [`leave`].
@@ -140,7 +134,7 @@ pub fn leave() {
 /// ropewalk_os::children::stay(); // children hold on again
 /// ```
 pub fn stay() {
-    with(|lists| lists.lines.iter().for_each(|line| drop(lifeline::hold_again(line))));
+    with(|list| list.iter().filter_map(|(_, line)| *line).for_each(|line| drop(lifeline::hold_again(&line))));
 }
 
 #[cfg(test)]

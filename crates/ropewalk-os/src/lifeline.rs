@@ -18,7 +18,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -157,10 +157,18 @@ pub fn another(line: &impl AsRawFd) -> io::Result<OwnedFd> {
 
 /// Opens the pipe anew: who is signalled, and how, belongs to what open(2) made, and dup(2) would share it.
 fn again(fd: RawFd) -> io::Result<OwnedFd> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = std::fs::File::options();
-    options.read(true).custom_flags(libc::O_NONBLOCK);
-    options.open(format!("/proc/self/fd/{fd}")).map(OwnedFd::from)
+    use std::io::Write;
+    // On the stack: memory that is touched between two forks is copied.
+    let mut path = [0_u8; 32];
+    write!(&mut path[..31], "/proc/self/fd/{fd}")?;
+    let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    // SAFETY: rule 1; the path ends with a zero.
+    let opened = unsafe { libc::open(path.as_ptr().cast(), flags) };
+    if opened < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: rule 1; it is new, and ours.
+    Ok(unsafe { OwnedFd::from_raw_fd(opened) })
 }
 
 fn reading_end() -> io::Result<RawFd> {
