@@ -292,9 +292,7 @@ CONTESTS = [
     Contest("faster-fifo", "queue 1:1, 10 KB, their batches of 100", 2_000, *_batches(bytes(10_000), 1)),
     Contest("loky", "submit many, then results", 500, _use(_loky, _submit), _use(_executor, _submit)),
     Contest("loky", "submit and result", 200, _use(_loky, _round_trips), _use(_executor, _round_trips)),
-    Contest(
-        "loky", "map in chunks of 100", 20_000, _use(_loky, _map_chunks), _use(_executor, _map_chunks)
-    ),
+    Contest("loky", "map in chunks of 100", 20_000, _use(_loky, _map_chunks), _use(_executor, _map_chunks)),
     Contest("loky", "1 MiB of bytes there and back", 20, _use(_loky, _large), _use(_executor, _large)),
     Contest("pebble", "schedule many, then results", 500, _use(_pebble, _schedule), _use(_executor, _submit)),
     Contest(

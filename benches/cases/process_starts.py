@@ -8,7 +8,8 @@ from rig.children import answer
 
 def first_result(kind, method, setting):
     stock, ours = (
-        float(answer("first_result.py", side, kind, method, str(setting.scaled(30)))) for side in setting.sides
+        float(answer("first_result.py", side, kind, method, str(setting.scaled(30))))
+        for side in setting.sides
     )
     return Reading("ms", stock, ours, ours, note="from the constructor on, median")
 

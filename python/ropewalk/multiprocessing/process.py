@@ -11,8 +11,8 @@ another signal that it does not handle, all its children run on. Here the kernel
 How it goes: ``popen_fork`` lets the next fork of this thread hold on to a descriptor, which is done in the child before
 the call returns there. The other two ``Popen`` classes start a process through :func:`launch`, which sends the
 descriptor along with the process object; the child holds on to it before the program's code begins. What is kept for a
-child is kept by the engine (``ropewalk_os::children``): Python objects that are touched around a fork are copied, page by
-page.
+child is kept by the engine (``ropewalk_os::children``): Python objects that are touched around a fork are copied, page
+by page.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 
 use super::descriptor::owned;
 use crate::error;
-use crate::once::intern;
+use crate::once::{intern, once};
 use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -166,9 +166,8 @@ fn lifeline_begun(popen: &Bound<'_, PyAny>, daemon: bool, mut line: Option<RawFd
     if let Some(&writing) = ends.iter().find(|&&end| end != sentinel) {
         children::begun(writing, line);
     }
-    let close = CLOSE.get_or_try_init(py, || {
-        PyResult::Ok(py.import("ropewalk._ropewalk")?.getattr("lifeline_close")?.unbind())
-    })?;
+    let close =
+        once(py, &CLOSE, || Ok(py.import("ropewalk._ropewalk")?.getattr("lifeline_close")?.unbind()))?;
     finalizer.setattr(intern!(py, "_callback"), close)?;
     finalizer.setattr(intern!(py, "_args"), (ends, sentinel, line))
 }
