@@ -20,7 +20,9 @@
 
 use std::fs::File;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -269,6 +271,47 @@ impl Mapping {
             // SAFETY: rules 2 and 5; MADV_POPULATE_WRITE changes no byte.
             unsafe { libc::madvise(self.at(offset).as_ptr().cast(), len, libc::MADV_POPULATE_WRITE) };
         }
+    }
+
+    /// Copies bytes out of the file, not through the mapping: for a place where this process has something else mapped.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the range is not inside the mapping, else what pread(2) reports.
+    ///
+    /// ```
+    /// use ropewalk_os::memory::Mapping;
+    /// let memory = Mapping::create(c"example", 4096)?;
+    /// memory.write_at(100, b"rope")?;
+    /// let mut bytes = [0; 4];
+    /// memory.read_at(100, &mut bytes)?;
+    /// assert_eq!(&bytes, b"rope");
+    /// assert!(memory.read_at(4096, &mut bytes).is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn read_at(&self, offset: usize, into: &mut [u8]) -> io::Result<()> {
+        self.inside(offset, into.len())?;
+        self.file().read_exact_at(into, offset as u64)
+    }
+
+    /// Copies bytes into the file, not through the mapping; see [`read_at`](Mapping::read_at).
+    ///
+    /// # Errors
+    /// `InvalidInput` if the range is not inside the mapping, else what pwrite(2) reports.
+    ///
+    /// ```
+    /// use ropewalk_os::memory::Mapping;
+    /// let memory = Mapping::create(c"example", 4096)?;
+    /// assert!(memory.write_at(4094, b"rope").is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn write_at(&self, offset: usize, bytes: &[u8]) -> io::Result<()> {
+        self.inside(offset, bytes.len())?;
+        self.file().write_all_at(bytes, offset as u64)
+    }
+
+    fn file(&self) -> ManuallyDrop<File> {
+        // SAFETY: rule 4; it is not closed by the file.
+        ManuallyDrop::new(unsafe { File::from_raw_fd(self.fd.as_raw_fd()) })
     }
 
     fn inside(&self, offset: usize, len: usize) -> io::Result<()> {

@@ -6,7 +6,7 @@ its name, signature and docstring. What is told here is what the engine does. Ti
 
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Final, SupportsIndex, final
+from typing import Any, Final, SupportsIndex, TypeAlias, final
 
 from typing_extensions import Self, disjoint_base
 
@@ -25,6 +25,7 @@ __all__ = [
     "Gathering",
     "Harvest",
     "JoinableProcessQueue",
+    "Joining",
     "LifoQueue",
     "Memory",
     "Parcel",
@@ -69,6 +70,8 @@ __all__ = [
     "open_sem_lock",
     "pair_up",
     "place_of_sem_lock",
+    "process_cycles",
+    "process_waits",
     "set_deadlock_mode",
     "set_lock_order",
     "thread_ended",
@@ -115,6 +118,23 @@ def waits() -> tuple[
     `ropewalk.doctor` needs to tell about them.
     """
 
+_ProcessWait: TypeAlias = tuple[
+    int, int, str, int, int, int | None, int | None, bool, float, bool, str, list[str]
+]
+
+def process_waits(pid: int, /) -> list[_ProcessWait]:
+    """The waits of a process on what processes share, that have lasted for more than 10 ms.
+
+    Each: process and thread; what it waits for, its memory and number there; the process that has it, its thread and
+    whether that process lives; seconds waited, whether timed; the thread's name (behind a tab its process's) and where
+    it stands.  Raises `ProcessLookupError` if there is no such process, `OSError` if it may not be looked into.
+    """
+
+def process_cycles(pids: list[int], /) -> list[tuple[bool, bool, list[_ProcessWait]]]:
+    """The deadlocks in which threads of these processes stand: whether certain; whether a circle, or a group that is
+    left alone with a queue; its waits.  Raises as `process_waits` if there is but one process.
+    """
+
 def thread_ended() -> None:
     """A thread has ended that might have woken others."""
 
@@ -137,6 +157,17 @@ class Declared:
     """
 
     def __new__(cls, ident: int | None = None, thread: Any = None) -> Declared: ...
+    def close(self) -> None:
+        """The wait is over."""
+
+@final
+class Joining:
+    """A wait outside the engine, for the end of the process `pid`.
+
+    Raises `DeadlockError` if it would close a certain deadlock.
+    """
+
+    def __new__(cls, pid: int, /) -> Joining: ...
     def close(self) -> None:
         """The wait is over."""
 
@@ -485,6 +516,7 @@ class ProcessQueue:
     def _create(self, maxsize: int) -> None: ...
     def _attach(self, memory: int, bell: int) -> None: ...
     def _descriptors(self) -> tuple[int, int]: ...
+    def _blocks(self) -> tuple[int, int, int]: ...
     def _readable(self) -> int: ...
     def put(self, obj: Any, block: bool = True, timeout: float | None = None) -> None:
         """Puts an object in; waits for room at most `timeout` if `block`.
@@ -531,6 +563,7 @@ class SimpleProcessQueue:
     def _create(self) -> None: ...
     def _attach(self, memory: int, bell: int) -> None: ...
     def _descriptors(self) -> tuple[int, int]: ...
+    def _blocks(self) -> tuple[int, int, int]: ...
     def _readable(self) -> int: ...
     def put(self, obj: Any) -> None:
         """Puts an object in. Raises what pickling it raises, `OSError` after `close()`."""
@@ -738,8 +771,8 @@ def cpu_limit() -> float | None:
 def look_at_segment(place: Any, /) -> dict[str, Any]:
     """What lies in the shared memory at this path, such as a descriptor of another process in `/proc`.
 
-    Its `kind` is `queue`, with counts, `objects`, or `unreadable`, with the reason under `error`. Raises `OSError` if
-    it can not be opened.
+    Its `kind` is `queue`, with counts; `objects`, with the locks that somebody has under `held` (number, process,
+    whether that lives); or `unreadable`, with the reason under `error`. Raises `OSError` if it can not be opened.
     """
 
 def end_with(pid: int, /) -> None:
@@ -757,6 +790,9 @@ class Crew:
     @property
     def descriptors(self) -> tuple[int, int]:
         """Descriptors of the queue of tasks and that of answers, which live as long as this object."""
+    @property
+    def blocks(self) -> tuple[int, int, int]:
+        """Blocks for large buffers of tasks and answers: being written, in line, in the hands of who took them out."""
     def set_workers(self, workers: int) -> None:
         """How many workers there are: it decides how many tasks are handed out ahead."""
     def enlist(

@@ -6,7 +6,7 @@ import multiprocessing.popen_fork as _original
 from typing import Any
 
 from ropewalk import _ropewalk
-from ropewalk.multiprocessing.process import GRACE, LEAVING
+from ropewalk.multiprocessing.process import GRACE, LEAVING, wait
 
 __all__ = ["PATCHES", "Popen"]
 
@@ -22,6 +22,9 @@ class Popen(_original.Popen):
             super()._launch(process_obj)  # type: ignore[misc]
         finally:
             _ropewalk.lifeline_forked(self, process_obj, line)
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        return wait(self, timeout, super().wait)
 
 
 PATCHES = {"multiprocessing.popen_fork": {"Popen": Popen}, "os": LEAVING}

@@ -30,16 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = [
-    "GRACE",
-    "LEAVING",
-    "ForkProcess",
-    "ForkServerProcess",
-    "Process",
-    "SpawnProcess",
-    "launch",
-    "watch_parent",
-]
+__all__ = list(_original.__all__)
 
 #: Seconds that a child which is not daemonic lives on after its parent was killed.
 GRACE = 0.3
@@ -57,6 +48,20 @@ def launch(popen: Any, process: Any, start: Callable[[Any], None]) -> None:
         start(process if line is None else _Tied(process, line))
     finally:
         _ropewalk.lifeline_begun(popen, process.daemon, line)
+
+
+def wait(popen: Any, timeout: float | None, wait_for: Callable[[float | None], int | None]) -> int | None:
+    """The original's ``Popen.wait``, ``wait_for``. One without a timeout is declared to the doctor before it begins.
+
+    :raises DeadlockError: if the process can never end, because it waits for this thread.
+    """
+    if timeout is not None or popen.returncode is not None:
+        return wait_for(timeout)
+    joining = _ropewalk.Joining(popen.pid)
+    try:
+        return wait_for(timeout)
+    finally:
+        joining.close()
 
 
 class _Tied:

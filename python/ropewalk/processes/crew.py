@@ -9,6 +9,7 @@ one that is lost.
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -29,6 +30,8 @@ __all__ = ["Crew", "Employer", "wake"]
 
 #: Workers in a row that die before they are ready, until the crew gives up.
 _STILLBORN = 3
+#: The same for those that were killed: somebody may be about, or something that they do asks for it.
+_KILLED_STILLBORN = 30
 #: Seconds that workers have to end when they are told to.
 _GRACE = 2.0
 
@@ -207,7 +210,7 @@ class Crew:
             self._report(process, exitcode, *lost)
         elif pid not in self._ready and exitcode != 0:
             self._stillborn += 1
-            if self._stillborn >= _STILLBORN or exitcode is None or exitcode > 0:
+            if self._stillborn >= self._patience(exitcode) or exitcode is None or exitcode > 0:
                 self.give_up(
                     f"worker process {pid} ended with {died.signal_name(exitcode) or f'exit code {exitcode}'} "
                     "before it was ready"
@@ -220,6 +223,13 @@ class Crew:
             except Exception as error:
                 if not self.members:
                     self.give_up(f"no worker process can be started: {error}", error)
+
+    def _patience(self, exitcode: int | None) -> int:
+        """How many workers may die in a row before they are ready, this one having ended so."""
+        by_others = (
+            exitcode in (-signal.SIGKILL, -signal.SIGTERM) and deaths_by_memory() == self._out_of_memory
+        )
+        return _KILLED_STILLBORN if by_others else _STILLBORN
 
     def _report(self, process: Any, exitcode: int | None, owner: Any, detail: Any, took: float) -> None:
         from ropewalk.processes import died

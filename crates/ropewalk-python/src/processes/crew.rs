@@ -216,6 +216,16 @@ impl PyCrew {
         (self.0.crew.tasks().as_fd().as_raw_fd(), self.0.crew.answers().as_fd().as_raw_fd())
     }
 
+    /// Blocks for large buffers of tasks and answers: being written, in line, in the hands of who took them out.
+    #[getter]
+    fn blocks(&self, py: Python<'_>) -> PyResult<(usize, usize, usize)> {
+        let crew = &self.0.crew;
+        let (tasks, answers) =
+            py.detach(|| Ok((crew.tasks().blocks()?, crew.answers().blocks()?))).map_err(error::fault)?;
+        let (writing, queued) = (tasks.writing + answers.writing, tasks.queued + answers.queued);
+        Ok((writing, queued, tasks.reading + answers.reading))
+    }
+
     /// How many workers there are: it decides how many tasks are handed out ahead.
     fn set_workers(&self, py: Python<'_>, workers: usize) -> PyResult<()> {
         self.0.crew.set_workers(workers);

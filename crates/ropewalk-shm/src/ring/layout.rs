@@ -33,7 +33,7 @@ use crate::participants::{LINES, Membership, SLOTS, Slot, Table};
 use crate::segment::{HEADER, OpenError, Segment};
 use ropewalk_os::bell::Bell;
 use ropewalk_os::robust::RobustMutex;
-use ropewalk_os::{cgroup, identity};
+use ropewalk_os::{cgroup, fork_copy, identity};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
@@ -185,7 +185,7 @@ impl Store {
         let namespace = identity::pid_namespace()?;
         let block_from = u32::try_from(options.block_from).unwrap_or(u32::MAX).max(1);
         let len = (FIRST << (largest + 1)) + GRANULES_AT + granules * GRANULE;
-        let segment = Segment::create_in_two(len - HEADER, HEAD, LAYOUT, |segment| {
+        let segment = Segment::create_in_two(c"ropewalk", len - HEADER, HEAD, LAYOUT, |segment| {
             let header = segment.body().cast::<Header>().as_ptr();
             // SAFETY: rules 1 and 2; the memory is fresh, zero and ours alone.
             unsafe { RobustMutex::init(&raw mut (*header).lock)? };
@@ -332,8 +332,24 @@ impl Store {
     /// Copies bytes into a block that is ours.
     pub fn fill_block(&self, granule: usize, bytes: &[u8]) {
         let place = self.block(granule, bytes.len());
+        if fork_copy::is_hidden(place.as_ptr(), bytes.len()) {
+            let (offset, _) = self.granules_at(&(granule..granule));
+            // It is inside, and a memfd takes what memory there is, as a page fault would: or the process ends.
+            self.segment.mapping().write_at(offset, bytes).expect("memory for a block");
+            return;
+        }
         // SAFETY: rule 5; memory of ours can not overlap it.
         unsafe { place.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// The bytes of a block that is ours, read from the file if a copy hides it here.
+    pub fn hidden_block(&self, granule: usize, len: usize) -> Option<io::Result<Vec<u8>>> {
+        let place = self.block(granule, len);
+        fork_copy::is_hidden(place.as_ptr(), len).then(|| {
+            let (offset, _) = self.granules_at(&(granule..granule));
+            let mut bytes = vec![0; len];
+            self.segment.mapping().read_at(offset, &mut bytes).map(|()| bytes)
+        })
     }
 
     /// Where the arena's granules lie in the mapping.
