@@ -19,6 +19,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::os::fd::RawFd;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 struct Kept(UnsafeCell<List>);
 
@@ -135,6 +136,25 @@ pub fn leave() {
 /// ```
 pub fn stay() {
     with(|list| list.iter().filter_map(|(_, line)| *line).for_each(|line| drop(lifeline::hold_again(&line))));
+}
+
+/// Whether the pipe whose other end a child has is readable, or ended, within this time: then the child has ended, or is
+/// about to. A signal ends the wait.
+///
+/// ```
+/// use ropewalk_os::children::ends_within;
+/// use std::{os::fd::AsRawFd, time::Duration};
+/// let (reader, writer) = std::io::pipe()?;
+/// assert!(!ends_within(reader.as_raw_fd(), Duration::from_millis(1)));
+/// drop(writer);
+/// assert!(ends_within(reader.as_raw_fd(), Duration::from_secs(60)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn ends_within(sentinel: RawFd, time: Duration) -> bool {
+    let mut asked = libc::pollfd { fd: sentinel, events: libc::POLLIN, revents: 0 };
+    let time = libc::c_int::try_from(time.as_millis()).unwrap_or(libc::c_int::MAX);
+    // SAFETY: rule 2; one structure of ours.
+    unsafe { libc::poll(&raw mut asked, 1, time) > 0 }
 }
 
 #[cfg(test)]

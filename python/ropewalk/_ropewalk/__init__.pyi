@@ -49,6 +49,7 @@ __all__ = [
     "deadlock_mode",
     "dumps",
     "end_with",
+    "ends_within",
     "forget_locks",
     "graft",
     "lifeline_another",
@@ -731,6 +732,9 @@ def lifeline_hold(line: int, grace: float, /) -> None:
     :raises OSError: ``line`` is no such descriptor, or the system has no such signals.
     :raises ValueError: for a grace below 0.
     """
+
+def ends_within(sentinel: int, seconds: float, /) -> bool:
+    """Whether a child ends, by its sentinel, within this time. A signal ends the wait."""
 
 def lifeline_held() -> int | None:
     """The descriptor by which this process holds on to its parent, if it does."""

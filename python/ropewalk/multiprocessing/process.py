@@ -34,6 +34,8 @@ __all__ = list(_original.__all__)
 
 #: Seconds that a child which is not daemonic lives on after its parent was killed.
 GRACE = 0.3
+#: Seconds in which a process that is joined may end without the doctor's being told of the wait.
+_SOON = 0.02
 #: The process that ends with its parent at once, as :func:`watch_parent` has seen to; it may be our parent.
 _watching = 0
 
@@ -55,7 +57,8 @@ def wait(popen: Any, timeout: float | None, wait_for: Callable[[float | None], i
 
     :raises DeadlockError: if the process can never end, because it waits for this thread.
     """
-    if timeout is not None or popen.returncode is not None:
+    # Most processes that are joined are about to end, and what the doctor asks about one costs as much as starting it.
+    if timeout is not None or popen.returncode is not None or _ropewalk.ends_within(popen.sentinel, _SOON):
         return wait_for(timeout)
     joining = _ropewalk.Joining(popen.pid)
     try:

@@ -60,6 +60,13 @@ fn lifeline_stay() {
     children::stay();
 }
 
+#[pyfunction]
+#[pyo3(signature = (sentinel, seconds, /))]
+fn ends_within(py: Python<'_>, sentinel: RawFd, seconds: f64) -> bool {
+    let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    py.detach(|| children::ends_within(sentinel, time))
+}
+
 /// Whether children that are not daemonic are to run on without their parent.
 fn orphans_are_kept() -> bool {
     std::env::var_os("ROPEWALK_ORPHANS").is_some_and(|it| it == "keep")
@@ -203,6 +210,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(lifeline_lease, module)?)?;
     module.add_function(wrap_pyfunction!(lifeline_another, module)?)?;
     module.add_function(wrap_pyfunction!(lifeline_hold, module)?)?;
+    module.add_function(wrap_pyfunction!(ends_within, module)?)?;
     module.add_function(wrap_pyfunction!(lifeline_held, module)?)?;
     module.add_function(wrap_pyfunction!(lifeline_for, module)?)?;
     module.add_function(wrap_pyfunction!(lifeline_fork, module)?)?;
