@@ -29,7 +29,7 @@ type Ladder = &'static [&'static [&'static str]];
 const LADDERS: [(&str, Ladder); 3] = [
     (
         "ropewalk-shm",
-        &[&["segment", "lock", "participants"], &["line"], &["ring"], &["slab", "sync"], &["board"]],
+        &[&["segment", "lock", "participants"], &["line", "spin"], &["ring"], &["slab", "sync"], &["board"]],
     ),
     (
         "ropewalk",
