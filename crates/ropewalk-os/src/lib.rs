@@ -15,6 +15,7 @@
 //! | [`child`] | descriptors for one child; its end, before anybody has waited for it |
 //! | [`identity`] | which process is this, even after its number is reused |
 //! | [`memory`] | anonymous memory that other processes can map |
+//! | [`descriptors`] | which shared memory a process has open, seen from outside |
 //! | [`fork_copy`] | part of it that becomes a copy when this process forks |
 //! | [`cgroup`] | how much memory and how many processors may this container use |
 //! | [`watcher`] | the same by a thread, for who has no line to hold on to |
@@ -45,6 +46,7 @@ pub mod block;
 pub mod cgroup;
 pub mod child;
 pub mod clock;
+pub mod descriptors;
 pub mod fork;
 pub mod fork_copy;
 pub mod futex;

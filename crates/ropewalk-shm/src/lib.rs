@@ -20,7 +20,9 @@
 //! | [`ring`] | records from process to process |
 //! | [`slab`] | small objects side by side in one segment |
 //! | [`sync`] | locks, semaphores, events, conditions and barriers in it |
+//! | [`board`] | what the threads of a process wait for, for others to read |
 
+pub mod board;
 mod line;
 mod lock;
 mod participants;

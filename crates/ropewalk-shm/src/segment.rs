@@ -121,8 +121,21 @@ impl Segment {
         layout: u32,
         fill: impl FnOnce(&Segment) -> io::Result<()>,
     ) -> io::Result<Segment> {
+        Segment::create_named(c"ropewalk", len, layout, fill)
+    }
+
+    /// As [`Segment::create_with`], by another name: it shows in `/proc` only.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn create_named(
+        name: &std::ffi::CStr,
+        len: usize,
+        layout: u32,
+        fill: impl FnOnce(&Segment) -> io::Result<()>,
+    ) -> io::Result<Segment> {
         let whole = len.checked_add(HEADER).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let segment = Segment { mapping: Mapping::create(c"ropewalk", whole)? };
+        let segment = Segment { mapping: Mapping::create(name, whole)? };
         let maker = Identity::current()?;
         segment.word32(8).store(layout, Ordering::Relaxed);
         segment.word32(12).store(maker.pid, Ordering::Relaxed);

@@ -6,7 +6,7 @@ its name, signature and docstring. What is told here is what the engine does. Ti
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, SupportsIndex, final
+from typing import Any, Final, SupportsIndex, TypeAlias, final
 
 from typing_extensions import Self, disjoint_base
 
@@ -25,6 +25,7 @@ __all__ = [
     "Gathering",
     "Harvest",
     "JoinableProcessQueue",
+    "Joining",
     "LifoQueue",
     "Memory",
     "Parcel",
@@ -63,6 +64,8 @@ __all__ = [
     "open_sem_lock",
     "pair_up",
     "place_of_sem_lock",
+    "process_cycles",
+    "process_waits",
     "set_deadlock_mode",
     "set_lock_order",
     "thread_ended",
@@ -109,6 +112,23 @@ def waits() -> tuple[
     `ropewalk.doctor` needs to tell about them.
     """
 
+_ProcessWait: TypeAlias = tuple[
+    int, int, str, int, int, int | None, int | None, bool, float, bool, str, list[str]
+]
+
+def process_waits(pid: int, /) -> list[_ProcessWait]:
+    """The waits of a process on what processes share, that have lasted for more than 10 ms.
+
+    Each: process and thread; what it waits for, its memory and number there; the process that has it, its thread and
+    whether that process lives; seconds waited, whether timed; the thread's name (behind a tab its process's) and where
+    it stands.  Raises `ProcessLookupError` if there is no such process, `OSError` if it may not be looked into.
+    """
+
+def process_cycles(pids: list[int], /) -> list[tuple[bool, bool, list[_ProcessWait]]]:
+    """The deadlocks in which threads of these processes stand: whether certain; whether a circle, or a group that is
+    left alone with a queue; its waits.  Raises as `process_waits` if there is but one process.
+    """
+
 def thread_ended() -> None:
     """A thread has ended that might have woken others."""
 
@@ -131,6 +151,17 @@ class Declared:
     """
 
     def __new__(cls, ident: int | None = None, thread: Any = None) -> Declared: ...
+    def close(self) -> None:
+        """The wait is over."""
+
+@final
+class Joining:
+    """A wait outside the engine, for the end of the process `pid`.
+
+    Raises `DeadlockError` if it would close a certain deadlock.
+    """
+
+    def __new__(cls, pid: int, /) -> Joining: ...
     def close(self) -> None:
         """The wait is over."""
 
@@ -716,8 +747,8 @@ def cpu_limit() -> float | None:
 def look_at_segment(place: Any, /) -> dict[str, Any]:
     """What lies in the shared memory at this path, such as a descriptor of another process in `/proc`.
 
-    Its `kind` is `queue`, with counts, `objects`, or `unreadable`, with the reason under `error`. Raises `OSError` if
-    it can not be opened.
+    Its `kind` is `queue`, with counts; `objects`, with the locks that somebody has under `held` (number, process,
+    whether that lives); or `unreadable`, with the reason under `error`. Raises `OSError` if it can not be opened.
     """
 
 def end_with(pid: int, /) -> None:

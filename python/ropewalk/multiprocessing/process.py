@@ -83,6 +83,20 @@ def launch(popen: Any, process: Any, start: Callable[[Any], None]) -> None:
     popen.finalizer = util.Finalize(popen, _close, args=(ends, line))
 
 
+def wait(popen: Any, timeout: float | None, wait_for: Callable[[float | None], int | None]) -> int | None:
+    """The original's ``Popen.wait``, ``wait_for``. One without a timeout is declared to the doctor before it begins.
+
+    :raises DeadlockError: if the process can never end, because it waits for this thread.
+    """
+    if timeout is not None or popen.returncode is not None:
+        return wait_for(timeout)
+    joining = _ropewalk.Joining(popen.pid)
+    try:
+        return wait_for(timeout)
+    finally:
+        joining.close()
+
+
 def _lease(process: Any) -> int | None:
     if not process.daemon and os.environ.get(SETTING) == "keep":
         return None

@@ -98,7 +98,7 @@ impl Ring {
         deadline: Deadline,
         mut turn: Turn,
     ) -> Result<O::Done, Stop<B::Interrupt>> {
-        turn.lookout = Lookout::new(block.heeds_signals());
+        turn.lookout = block.lookout();
         loop {
             match block.detached(|| self.rest(operation, &mut turn, deadline)).map_err(Stop::Fault)? {
                 Rest::Done(done) => return Ok(done),

@@ -53,7 +53,10 @@ impl Child {
                 break pid;
             }
             // There are too many processes here for now: others come and go too.
-            assert!(error.raw_os_error() == Some(libc::EAGAIN) && begun.elapsed() < PATIENCE, "fork: {error}");
+            assert!(
+                error.raw_os_error() == Some(libc::EAGAIN) && begun.elapsed() < PATIENCE,
+                "fork: {error}"
+            );
             std::thread::sleep(Duration::from_millis(100));
         };
         if pid == 0 {

@@ -90,6 +90,7 @@ impl Worker {
     }
 
     fn new(tasks: Queue, answers: Queue) -> Worker {
+        let (tasks, answers) = (tasks.of_crew(), answers.of_crew());
         Worker {
             tasks: Arc::new(tasks),
             answers,
