@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import ropewalk
+from ropewalk import _ropewalk
 
 from tests.doctor.programs import run
 from tests.multiprocessing.processes import LIMIT, context, end, every_method, start
@@ -79,7 +80,10 @@ def join_while_holding(lock: Any, child: Any, told: Any, late: bool) -> None:
             told.put(str(error))
 
 
-def take(lock: Any, told: Any) -> None:
+def take(lock: Any, told: Any, after: int | None) -> None:
+    """Takes the lock, when the process ``after`` waits, if one is named."""
+    if after is not None:
+        eventually(lambda: _ropewalk.process_waits(after))
     try:
         with lock:
             told.put("taken")
@@ -92,7 +96,7 @@ def take(lock: Any, told: Any) -> None:
 def test_a_process_that_is_joined_by_who_holds_its_lock(method: str, late: bool) -> None:
     ctx = context(method)
     lock, told = ctx.RLock(), ctx.Queue()
-    child = ctx.Process(target=take, args=(lock, told))
+    child = ctx.Process(target=take, args=(lock, told, None if late else os.getpid()))
     join_while_holding(lock, child, told, late)
     end(child)
     texts = [told.get(timeout=LIMIT) for _ in range(2)]
