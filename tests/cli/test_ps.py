@@ -149,24 +149,40 @@ def test_memory_that_is_no_queue_is_not_touched() -> None:
         _ropewalk.look_at_segment("/proc/self/fd/999999")
 
 
-def test_what_the_workers_of_a_pool_do_is_told() -> None:
-    from ropewalk.cli.ps import described
-    from ropewalk.cli.tree import Segment
+POOL = """
+import os, time
+from concurrent.futures import ProcessPoolExecutor
 
-    idle = {
-        "pid": 7,
-        "task": None,
-        "phase": "idle",
-        "seconds": None,
-        "done": 3,
-        "function": None,
-        "stack": [],
-    }
-    stack = [("/a/main.py", 9, "main"), ("/a/jobs.py", 12, "resize")]
-    busy = {"pid": 8, "task": 5, "phase": "running", "seconds": 1.25, "done": 1, "function": "jobs.resize"}
-    contents = {"kind": "workers", "workers": [idle, {**busy, "stack": stack}]}
-    assert described(Segment(17, 4096, [6, 7, 8], contents)) == [
-        "workers of a pool 17: 4 KiB, in 6, 7, 8",
-        "  worker 7: idle, 3 tasks done",
-        "  worker 8: task 5 jobs.resize, running for 1.2 s, at jobs.py:12 in resize; 1 tasks done",
-    ]
+def resize(path):
+    print(path, flush=True)
+    while not os.path.exists("enough"):
+        time.sleep(0.001)
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1) as pool:
+        pool.submit(abs, -1).result()
+        pool.submit(resize, "a.png").result()
+"""
+
+
+def test_it_tells_what_workers_of_pools_have_in_hand(place: Place) -> None:
+    place.put("program.py", POOL)
+    with subprocess.Popen(
+        [*RUNNER, "program.py"], cwd=place.folder, env=environment(), stdout=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "a.png\n"
+        while True:
+            (root,) = facts(place, program.pid)
+            (worker,) = next(it["workers"] for it in root["segments"] if it["kind"] == "workers")
+            if worker["stack"]:
+                break
+        assert (worker["phase"], worker["task"], worker["done"]) == ("running", 2, 1)
+        assert worker["function"] == "__main__.resize"
+        shown = place.run([*RUNNER, "ps", str(program.pid)])
+        assert "of a pool, 1 tasks done" in shown.output
+        assert f"{worker['pid']}: running task 2 __main__.resize for " in shown.output
+        assert "program.py:" in shown.output
+        assert " in resize" in shown.output
+        place.put("enough", "")
+        assert program.wait(60) == 0

@@ -99,23 +99,27 @@ def described(segment: Segment) -> list[str]:
         counts = f"{contents['waiting']}{bound} waiting, {contents['put']} put, {contents['taken']} taken"
         return [f"queue {segment.inode}: {counts}; {whose}"]
     if contents["kind"] == "workers":
-        return [f"workers of a pool {segment.inode}: {whose}", *map(_worker, contents["workers"])]
+        workers = contents["workers"]
+        done = sum(worker["done"] for worker in workers)
+        first = f"workers {segment.inode}: {len(workers)} of a pool, {done} tasks done; {whose}"
+        return [first, *(f"  {_task(worker)}" for worker in workers)]
     if contents["kind"] == "objects":
         held = len(contents.get("held", ()))
         return [f"locks and the like {segment.inode}: {f'{held} held; ' if held else ''}{whose}"]
     return [f"memory {segment.inode}: {contents.get('error', 'unknown')}; {whose}"]
 
 
-def _worker(worker: dict[str, Any]) -> str:
-    if worker["task"] is None:
-        return f"  worker {worker['pid']}: idle, {worker['done']} tasks done"
+def _task(worker: dict[str, Any]) -> str:
+    """What a worker of a pool has in hand. The function's name is known once the task was looked at."""
+    if worker["seconds"] is None:
+        return f"{worker['pid']}: {worker['phase']}"
+    number = f" task {worker['task']}" if worker["task"] is not None else ""
     name = f" {worker['function']}" if worker["function"] else ""
-    place = ""
+    where = ""
     if worker["stack"]:
         file, line, function = worker["stack"][-1]
-        place = f", at {os.path.basename(file)}:{line} in {function}"
-    task = f"task {worker['task']}{name}, {worker['phase']} for {worker['seconds']:.1f} s"
-    return f"  worker {worker['pid']}: {task}{place}; {worker['done']} tasks done"
+        where = f", last seen {_age(worker['sampled'])} ago in {file}:{line} in {function}"
+    return f"{worker['pid']}: {worker['phase']}{number}{name} for {_age(worker['seconds'])}{where}"
 
 
 def _short(command: str) -> str:
