@@ -99,7 +99,7 @@ def test_a_process_that_is_joined_by_who_holds_its_lock(method: str, late: bool)
     texts = [told.get(timeout=LIMIT) for _ in range(2)]
     (error,) = [text for text in texts if text.startswith("DEADLOCK (certain): 2 processes")]
     assert "Fix: do not join a process while holding what it needs to finish." in error
-    # One is told, and the other one goes on. A join looks once: if the child is awake at that moment, it finds out itself.
+    # One is told, the other goes on. A join looks once: if the child is awake at that moment, it finds out itself.
     in_the_parent = f"raised in: process {os.getpid()}" in error
     assert in_the_parent or f"raised in: process {pid}" in error
     assert ("taken" if in_the_parent else "joined") in texts
