@@ -31,7 +31,7 @@ const LADDERS: [(&str, Ladder); 3] = [
         "ropewalk-shm",
         &[
             &["segment", "lock", "participants"],
-            &["line", "flight"],
+            &["line", "spin", "flight"],
             &["ring"],
             &["slab", "sync"],
             &["board"],

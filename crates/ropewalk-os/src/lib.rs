@@ -12,6 +12,7 @@
 //! | [`thread`] | which thread is this |
 //! | [`fork`] | is this still the process that it was |
 //! | [`lifeline`] | end when the process that started this one does |
+//! | [`children`] | what this process keeps for its children; what a forked one does first |
 //! | [`child`] | descriptors for one child; its end, before anybody has waited for it |
 //! | [`identity`] | which process is this, even after its number is reused |
 //! | [`memory`] | anonymous memory that other processes can map |
@@ -47,6 +48,7 @@ pub mod bell;
 pub mod block;
 pub mod cgroup;
 pub mod child;
+pub mod children;
 pub mod clock;
 pub mod descriptors;
 pub mod fork;

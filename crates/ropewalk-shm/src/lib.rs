@@ -16,6 +16,7 @@
 //! | [`segment`] | one mapping with a checked header |
 //! | `participants` | which processes use a structure, and which of them are dead |
 //! | `lock` | the lock of a structure, healed after a dead holder |
+//! | `spin` | how long to look before sleeping |
 //! | `line` | who sleeps until something happens, and how that finds them |
 //! | [`ring`] | records from process to process |
 //! | [`slab`] | small objects side by side in one segment |
@@ -31,4 +32,5 @@ mod participants;
 pub mod ring;
 pub mod segment;
 pub mod slab;
+mod spin;
 pub mod sync;

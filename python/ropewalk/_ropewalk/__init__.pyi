@@ -4,7 +4,7 @@ Use the modules of `ropewalk`, not this one: there each of these stands before t
 its name, signature and docstring. What is told here is what the engine does. Times are in seconds; `None` means no end.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Final, SupportsIndex, TypeAlias, final
 
@@ -49,13 +49,20 @@ __all__ = [
     "deadlock_mode",
     "dumps",
     "end_with",
+    "ends_within",
     "forget_locks",
     "graft",
     "lifeline_another",
+    "lifeline_begun",
+    "lifeline_close",
+    "lifeline_for",
+    "lifeline_fork",
+    "lifeline_forked",
+    "lifeline_held",
     "lifeline_hold",
-    "lifeline_hold_again",
     "lifeline_lease",
-    "lifeline_let_go",
+    "lifeline_leave",
+    "lifeline_stay",
     "loads",
     "lock_order",
     "look_at_segment",
@@ -727,17 +734,38 @@ def lifeline_hold(line: int, grace: float, /) -> None:
     :raises ValueError: for a grace below 0.
     """
 
-def lifeline_let_go(line: int, /) -> None:
-    """Who holds on to ``line`` will live on.
+def ends_within(sentinel: int, seconds: float, /) -> bool:
+    """Whether a child ends, by its sentinel, within this time. A signal ends the wait."""
 
-    :raises OSError: ``line`` is no such descriptor.
+def lifeline_held() -> int | None:
+    """The descriptor by which this process holds on to its parent, if it does."""
+
+def lifeline_for(daemon: bool, /) -> int | None:
+    """A descriptor for one child; `None` if it needs none, or there is none to be had."""
+
+def lifeline_fork(process: Any, grace: float, /) -> tuple[bool, int | None]:
+    """Before `process` is forked by this thread: whether it is daemonic, and the descriptor that it will hold on to.
+
+    :param grace: seconds that it has after the end of this process, if it is not daemonic.
     """
 
-def lifeline_hold_again(line: int, /) -> None:
-    """Takes back :func:`lifeline_let_go`.
+def lifeline_forked(popen: Any, process: Any, line: tuple[bool, int | None], /) -> None:
+    """In the parent after the fork, or after it has failed: takes back `lifeline_fork`, then as `lifeline_begun`."""
 
-    :raises OSError: ``line`` is no such descriptor.
+def lifeline_begun(popen: Any, daemon: bool, line: int | None, /) -> None:
+    """A child was started, unless `popen` has no finalizer: its finalizer lets go of what is kept for it."""
+
+def lifeline_close(ends: Sequence[int], sentinel: int, line: int | None, /) -> None:
+    """What that finalizer does: closes the ends of the child's pipes, and its line.
+
+    :raises ValueError: one of them is no descriptor.
     """
+
+def lifeline_leave() -> None:
+    """This process is about to leave on purpose: children that are not daemonic live on."""
+
+def lifeline_stay() -> None:
+    """Takes back :func:`lifeline_leave`."""
 
 def pair_up(one: Connection, other: Connection, /) -> None:
     """The two are the ends of one new pipe: each looks for a moment whether the other sends before it sleeps."""
