@@ -25,6 +25,8 @@
 //! | [`bell`] | a descriptor that is readable when somebody says so |
 //! | [`block`] | what a thread must give back before it sleeps |
 //! | [`lookout`] | how long a thread sleeps at once that has to see signals |
+//! | [`sampler`] | somebody who looks at this process now and then, and when it crashes |
+//! | [`own_memory`] | this process's memory, read without trust |
 //!
 //! ```
 //! use ropewalk_os::{Deadline, futex, thread};
@@ -57,7 +59,9 @@ pub mod identity;
 pub mod lifeline;
 pub mod lookout;
 pub mod memory;
+pub mod own_memory;
 pub mod robust;
+pub mod sampler;
 pub mod shared_futex;
 pub mod shared_words;
 pub mod stream;

@@ -20,10 +20,12 @@
 //! | `line` | who sleeps until something happens, and how that finds them |
 //! | [`ring`] | records from process to process |
 //! | [`slab`] | small objects side by side in one segment |
+//! | [`flight`] | what each worker is doing, to be read after it was killed |
 //! | [`sync`] | locks, semaphores, events, conditions and barriers in it |
 //! | [`board`] | what the threads of a process wait for, for others to read |
 
 pub mod board;
+pub mod flight;
 mod line;
 mod lock;
 mod participants;
