@@ -53,9 +53,8 @@ def _warm_up() -> None:
     import multiprocessing
 
     import ropewalk
-    from ropewalk.multiprocessing.context import CONTEXTS
-
     from ropewalk import _ropewalk
+    from ropewalk.multiprocessing.context import CONTEXTS
 
     context = multiprocessing.get_context("fork")
     context.RawValue("i")  # the original's heap
