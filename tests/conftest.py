@@ -49,10 +49,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def _warm_up() -> None:
-    """What the first lock, value and process of a program open, and keep: memory, and a line to the children."""
+    """What the first lock, value, wait and process of a program open, and keep: memory, and a line to the children."""
     import multiprocessing
 
     import ropewalk
+    from ropewalk import _ropewalk
     from ropewalk.multiprocessing.context import CONTEXTS
 
     context = multiprocessing.get_context("fork")
@@ -63,6 +64,7 @@ def _warm_up() -> None:
         lock = context.Lock()
         child = context.Process(target=lock.acquire)
         child.start()
+        _ropewalk.Joining(child.pid).close()  # the board on which waits stand
         child.join()
         child.close()
     finally:

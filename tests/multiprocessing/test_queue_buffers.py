@@ -107,23 +107,24 @@ def test_what_a_child_looks_at_stays_when_its_parent_has_dropped_the_queue() -> 
     end(other)
 
 
-def pass_on(kept: list[Any], queue: Any, seen: Any) -> None:
+def pass_on(kept: list[Any], queue: Any, seen: Any, more: Any) -> None:
     got = queue.get()  # it lies where this process has its copy of another
     seen.put([float(kept[0][0]), float(got.sum()), queue._blocks()])
     kept[0][:] = 3
     queue.put(got + 1)
     seen.put(float(kept[0].sum()))
     kept.clear()
+    more.get()  # what it has put in is its parent's to take
     queue.put(queue.get() + 1)  # now it sees what is there
     queue.put(None)
 
 
 def test_a_block_that_a_forked_child_has_a_copy_of_is_used_again_by_all() -> None:
     numpy = pytest.importorskip("numpy")
-    queue, seen = make(), make()
+    queue, seen, more = make(), make(), make()
     queue.put(numpy.ones(50_000))
     kept = [queue.get()]
-    child = start(context("fork"), pass_on, kept, queue, seen)
+    child = start(context("fork"), pass_on, kept, queue, seen, more)
     kept.clear()
     queue.put(numpy.full(50_000, 2.0))
     assert seen.get() == [1.0, 100_000.0, (0, 0, 0)]
@@ -131,6 +132,7 @@ def test_a_block_that_a_forked_child_has_a_copy_of_is_used_again_by_all() -> Non
     first = queue.get()
     assert float(first.sum()) == 150_000.0
     queue.put(first)
+    more.put(None)
     del first
     end(child)
     assert float(queue.get().sum()) == 200_000.0
