@@ -82,28 +82,30 @@ def test_an_array_that_was_received_is_a_copy_in_a_forked_child() -> None:
     end(child)
 
 
-def pass_on(kept: list[Any], queue: Any, seen: Any) -> None:
+def pass_on(kept: list[Any], queue: Any, seen: Any, taken: Any) -> None:
     got = queue.get()  # it lies where this process has its copy of another
     seen.put([float(kept[0][0]), float(got.sum()), queue._blocks()])
     kept[0][:] = 3
     queue.put(got + 1)
     seen.put(float(kept[0].sum()))
     kept.clear()
+    taken.wait()  # else it may get what it has put itself
     queue.put(queue.get() + 1)  # now it sees what is there
     queue.put(None)
 
 
 def test_a_block_that_a_forked_child_has_a_copy_of_is_used_again_by_all() -> None:
     numpy = pytest.importorskip("numpy")
-    queue, seen = make(), make()
+    queue, seen, taken = make(), make(), context("fork").Event()
     queue.put(numpy.ones(50_000))
     kept = [queue.get()]
-    child = start(context("fork"), pass_on, kept, queue, seen)
+    child = start(context("fork"), pass_on, kept, queue, seen, taken)
     kept.clear()
     queue.put(numpy.full(50_000, 2.0))
     assert seen.get() == [1.0, 100_000.0, (0, 0, 0)]
     assert seen.get() == 150_000.0
     first = queue.get()
+    taken.set()
     assert float(first.sum()) == 150_000.0
     queue.put(first)
     del first
