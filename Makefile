@@ -152,7 +152,7 @@ bench-one: $(VENV)/.installed
 	$(PY) benches/compare.py --markdown build/bench/$(notdir $(VENV)).md $(BENCH)
 
 # Nine misfortunes for every pool, the peers' too: their packages are for this alone.
-.PHONY: bench-failures bench-recovery bench-growth
+.PHONY: bench-failures bench-recovery bench-growth bench-peers
 bench-failures: $(VENV)/.peers
 	mkdir -p build/bench
 	$(PY) benches/failures --markdown build/bench/failures.md $(BENCH)
@@ -164,6 +164,10 @@ bench-recovery: $(VENV)/.installed
 bench-growth: $(VENV)/.peers
 	mkdir -p build/bench
 	$(PY) benches/growth.py --markdown build/bench/growth.md $(BENCH)
+
+bench-peers: $(VENV)/.peers
+	mkdir -p build/bench
+	$(PY) benches/peers.py --markdown build/bench/peers.md $(BENCH)
 
 $(VENV)/.peers: benches/requirements.txt $(VENV)/.installed
 	$(PY) -m pip install --quiet --requirement benches/requirements.txt

@@ -86,20 +86,23 @@ def doctor_contended(modules):
 def take_over(setting):
     """From the kill to the end of `acquire()` in a process that waited for the lock; the worst of all kills is held."""
     try:
+        from ropewalk import _ropewalk
         from ropewalk.multiprocessing.context import CONTEXTS
     except ImportError:
         raise NotThere("ropewalk has no locks between processes") from None
     ctx = CONTEXTS["fork"]
     taken = []
-    for _ in range(setting.scaled(KILLS)):
+    kills = setting.scaled(KILLS)
+    for kill in range(kills):
         lock, held, told = ctx.Lock(), ctx.Event(), ctx.SimpleQueue()
         holder = ctx.Process(target=_hold_for_ever, args=(lock, held))
         holder.start()
         held.wait()
         waiter = ctx.Process(target=_take, args=(lock, told))
         waiter.start()
-        told.get()
-        time.sleep(0.05)  # it waits by now
+        while not _ropewalk.process_waits(waiter.pid):
+            time.sleep(0.001)
+        time.sleep(0.3 * kill / kills)  # who has waited longer looks more rarely, every 100 ms at last
         begun = time.monotonic()
         os.kill(holder.pid, signal.SIGKILL)
         taken.append((told.get() - begun) * 1e3)
@@ -117,7 +120,6 @@ def _hold_for_ever(lock, held):
 
 def _take(lock, told):
     warnings.simplefilter("ignore")
-    told.put(None)
     lock.acquire()
     told.put(time.monotonic())
     lock.release()

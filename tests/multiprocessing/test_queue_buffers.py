@@ -82,6 +82,31 @@ def test_an_array_that_was_received_is_a_copy_in_a_forked_child() -> None:
     end(child)
 
 
+def put_when_told(queue: Any, told: Any, done: Any) -> None:
+    import numpy
+
+    told.get()
+    queue.put(numpy.full(50_000, 9.0))
+    done.put(None)
+
+
+def test_what_a_child_looks_at_stays_when_its_parent_has_dropped_the_queue() -> None:
+    numpy = pytest.importorskip("numpy")
+    queue, seen, changed, told, done = make(), make(), make(), make(), make()
+    other = start(context("fork"), put_when_told, queue, told, done)
+    queue.put(numpy.ones(50_000))
+    kept = [queue.get()]
+    child = start(context("fork"), look_twice, kept, seen, changed)
+    assert seen.get() == [50_000, 1]
+    del kept[0], queue
+    told.put(None)
+    done.get()
+    changed.put(None)
+    assert seen.get() == [50_004, 1]
+    end(child)
+    end(other)
+
+
 def pass_on(kept: list[Any], queue: Any, seen: Any, taken: Any) -> None:
     got = queue.get()  # it lies where this process has its copy of another
     seen.put([float(kept[0][0]), float(got.sum()), queue._blocks()])

@@ -52,7 +52,7 @@ pub trait Block {
     fn interrupted(&mut self) -> Result<(), Self::Interrupt>;
 
     /// Whether signals are handled by this thread. One that comes just before a sleep does not end it, so such a thread
-    /// sleeps in short steps where nothing else would wake it ([`Lookout`](crate::lookout::Lookout)).
+    /// sleeps in short steps where nothing else would wake it ([`Lookout`]).
     ///
     /// ```
     /// use ropewalk_os::{Block, Plain};

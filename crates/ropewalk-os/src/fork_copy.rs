@@ -174,7 +174,7 @@ impl ForkCopy {
         let inside = offset.checked_add(len).is_some_and(|end| end <= memory.len());
         assert!(inside && offset.is_multiple_of(4096), "a part of the mapping");
         let part = Part {
-            start: memory.start().as_ptr() as usize + offset,
+            start: memory.at(offset).as_ptr() as usize,
             len,
             fd: memory.as_fd().as_raw_fd(),
             offset: offset as libc::off_t,

@@ -12,6 +12,7 @@
 //! | [`thread`] | which thread is this |
 //! | [`fork`] | is this still the process that it was |
 //! | [`lifeline`] | end when the process that started this one does |
+//! | [`children`] | what this process keeps for its children; what a forked one does first |
 //! | [`child`] | descriptors for one child; its end, before anybody has waited for it |
 //! | [`identity`] | which process is this, even after its number is reused |
 //! | [`memory`] | anonymous memory that other processes can map |
@@ -24,6 +25,8 @@
 //! | [`bell`] | a descriptor that is readable when somebody says so |
 //! | [`block`] | what a thread must give back before it sleeps |
 //! | [`lookout`] | how long a thread sleeps at once that has to see signals |
+//! | [`sampler`] | somebody who looks at this process now and then, and when it crashes |
+//! | [`own_memory`] | this process's memory, read without trust |
 //!
 //! ```
 //! use ropewalk_os::{Deadline, futex, thread};
@@ -45,6 +48,7 @@ pub mod bell;
 pub mod block;
 pub mod cgroup;
 pub mod child;
+pub mod children;
 pub mod clock;
 pub mod descriptors;
 pub mod fork;
@@ -55,7 +59,9 @@ pub mod identity;
 pub mod lifeline;
 pub mod lookout;
 pub mod memory;
+pub mod own_memory;
 pub mod robust;
+pub mod sampler;
 pub mod shared_futex;
 pub mod shared_words;
 pub mod stream;

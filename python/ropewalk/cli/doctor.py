@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ropewalk import _ropewalk
+from ropewalk.cli.ps import described
 from ropewalk.cli.tree import CannotLook, Process, Segment, programs, segments, tree
 from ropewalk.doctor import processes
 from ropewalk.doctor.scene import Wait
@@ -116,14 +117,16 @@ def _text(finding: Finding) -> str:
     for memory, number, owner, lives in finding.held:
         dead = "" if lives else ", which is dead: whoever waits for it next takes it over"
         lines.append(f"  lock {memory}:{number} is held by process {owner}{dead}")
-    lines += [f"  {line}" for line in map(_queue, finding.segments) if line]
+    lines += [f"  {line}" for line in map(_shared, finding.segments) if line]
     if not finding.circles:
         return "\n".join([*lines, "  no circle: nothing shows that any of these waits is in vain"])
     return "\n".join([*lines, *(f"\n{circle}" for circle in finding.circles)])
 
 
-def _queue(segment: Segment) -> str | None:
+def _shared(segment: Segment) -> str | None:
     contents = segment.contents
+    if contents["kind"] == "workers":
+        return "\n  ".join(described(segment))
     if contents["kind"] != "queue" or not contents.get("waiting"):
         return None
     full = ", it is full" if contents["waiting"] == contents["capacity"] else ""
@@ -153,6 +156,7 @@ def _facts(finding: Finding) -> dict[str, Any]:
             {"certain": circle.certain, "circle": circle.closed, "waits": list(map(_fact, circle.waits))}
             for circle in finding.circles
         ],
+        "workers": [worker for segment in finding.segments for worker in segment.contents.get("workers", ())],
         "unseen": finding.unseen,
     }
 

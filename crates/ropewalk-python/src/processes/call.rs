@@ -7,7 +7,9 @@
 //! A function that goes by its name is encoded once for a crew and looked up once by a worker; anything else that can be
 //! called may carry state, and is encoded and decoded for each call. Large buffers of the arguments go beside the call.
 
+use super::called::called;
 use crate::codec::{self, ALL_INSIDE, LARGE, Message, Part};
+use crate::once::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyFunction, PyModule, PyType};
 use ropewalk::process::Loan;
@@ -102,15 +104,21 @@ fn goes_by_name(function: &Bound<'_, PyAny>) -> bool {
     })
 }
 
+/// A function, and what it is called.
+type Called = (Py<PyAny>, Arc<str>);
+
 /// Functions that a worker has looked up.
 #[derive(Default)]
-pub(super) struct Found(HashMap<Box<[u8]>, Py<PyAny>>);
+pub(super) struct Found(HashMap<Box<[u8]>, Called>);
+
+/// How a call is made whose parts are all in one pickle, itself in the place of the arguments.
+const WHOLE: u8 = 4;
 
 /// How, function, arguments.
 pub(super) type Read<'py> = (u8, Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 impl Found {
-    /// The call that stands in `body`, with what came beside it.
+    /// The call that stands in `body`, with what came beside it. `tell` is told what the function is called.
     ///
     /// # Errors
     /// What unpickling raises; `UnpicklingError` for what is no call.
@@ -119,22 +127,35 @@ impl Found {
         py: Python<'py>,
         body: &[u8],
         loans: Vec<Loan>,
+        tell: impl Fn(&str),
     ) -> PyResult<Read<'py>> {
         let (&how, named, function, arguments) = parts(body).ok_or_else(|| codec::no_message(py))?;
         let function = match named.then(|| self.0.get(function)).flatten() {
-            Some(known) => known.bind(py).clone(),
+            Some((known, name)) => {
+                tell(name);
+                known.bind(py).clone()
+            }
             None => {
                 let read = codec::decode_bytes(py, function)?;
+                let name = if how == WHOLE { String::new() } else { called(&read) };
+                tell(&name);
                 if named {
                     if self.0.len() >= REMEMBERED {
                         self.0.clear();
                     }
-                    self.0.insert(function.into(), read.clone().unbind());
+                    self.0.insert(function.into(), (read.clone().unbind(), name.into()));
                 }
                 read
             }
         };
-        Ok((how, function, codec::decode_with(py, arguments, loans)?))
+        let arguments = codec::decode_with(py, arguments, loans)?;
+        if how == WHOLE {
+            let call = py.import(intern!(py, "pickle"))?.call_method1(intern!(py, "loads"), (arguments,))?;
+            let (how, function, arguments): Read<'py> = call.extract()?;
+            tell(&called(&function));
+            return Ok((how, function, arguments));
+        }
+        Ok((how, function, arguments))
     }
 }
 

@@ -4,6 +4,7 @@ use super::call::Names;
 use super::error;
 use super::harvest::PyHarvest;
 use super::parcel::PyParcel;
+use super::record;
 use crate::arguments::Timeout;
 use crate::codec::{self, Part};
 use crate::detach::{Attached, Undisturbed};
@@ -11,7 +12,7 @@ use crate::futures::{Outcome, PyFuture, Reader, Visit};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use ropewalk::Deadline;
 use ropewalk::future::Start;
 use ropewalk::process::{Arrival, Crew, Handed, PopError, Refused};
@@ -64,8 +65,8 @@ struct Shared {
 /// A bit of the kind of an answer: it is an exception.
 const FAILED: u8 = 1;
 
-/// Owner, detail, seconds since it was handed out.
-type Fallen = (Py<PyAny>, Py<PyAny>, f64);
+/// Owner, detail, number, seconds in hand, what is known.
+type Lost<'py> = (Py<PyAny>, Py<PyAny>, u64, f64, Option<Bound<'py, PyDict>>);
 
 /// Number, owner, detail, kind, seconds in hand, body.
 type Told<'py> = (u64, Py<PyAny>, Py<PyAny>, u8, f64, Bound<'py, PyAny>);
@@ -210,10 +211,13 @@ impl PyCrew {
         })))
     }
 
-    /// Descriptors of the queue of tasks and that of answers, which live as long as this object.
+    /// Descriptors of the queue of tasks, that of answers and the flight, which live as long as this object; the last is -1
+    /// if there is none.
     #[getter]
-    fn descriptors(&self) -> (i32, i32) {
-        (self.0.crew.tasks().as_fd().as_raw_fd(), self.0.crew.answers().as_fd().as_raw_fd())
+    fn descriptors(&self) -> (i32, i32, i32) {
+        let crew = &self.0.crew;
+        let flight = crew.flight().map_or(-1, |flight| flight.as_raw_fd());
+        (crew.tasks().as_fd().as_raw_fd(), crew.answers().as_fd().as_raw_fd(), flight)
     }
 
     /// Blocks for large buffers of tasks and answers: being written, in line, in the hands of who took them out.
@@ -335,11 +339,13 @@ impl PyCrew {
         owners(self.0.crew.give_up())
     }
 
-    /// Takes the task back that this process had in hand when it died: owner, detail, and the seconds since it was handed
-    /// out; `None` if it had none.
-    fn fell(&self, pid: u32) -> PyResult<Option<Fallen>> {
-        let fallen = self.0.crew.fell(pid).map_err(error::fault)?;
-        Ok(fallen.map(|(ticket, since)| (ticket.owner, ticket.detail, since.as_secs_f64())))
+    /// Takes the task back that this process had in hand when it died: owner, detail, number, the seconds that it had it, and what it
+    /// had written down, or `None`; `None` if it had none.
+    fn fell<'py>(&self, py: Python<'py>, pid: u32) -> PyResult<Option<Lost<'py>>> {
+        let Some(fallen) = self.0.crew.fell(pid).map_err(error::fault)? else { return Ok(None) };
+        let told = fallen.record.as_ref().map(|record| record::told(py, record)).transpose()?;
+        let Ticket { owner, detail } = fallen.ticket;
+        Ok(Some((owner, detail, fallen.id, fallen.ran.as_secs_f64(), told)))
     }
 
     /// Tasks that have not come back.

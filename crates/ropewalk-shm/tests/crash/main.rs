@@ -8,6 +8,7 @@
 //! | `objects` | the same for locks, semaphores, events, conditions and barriers |
 //! | `boards` | the same for the boards on which waits stand |
 //! | `acts` | what processes do with those |
+//! | `flights` | the same for what workers write down about themselves |
 //! | `soak` | kills at random moments, every record accounted for |
 //! | `living` | forks, zombies and signals: what is not a kill |
 //! | `process` | children that are stepped, stopped and killed |
@@ -20,6 +21,7 @@
 
 mod acts;
 mod boards;
+mod flights;
 mod ledger;
 mod living;
 mod objects;
@@ -101,6 +103,7 @@ fn main() {
     for scene in objects::WOKEN {
         report(scene.name, &mut || told(objects::run_woken(scene, full)));
     }
+    report(flights::NAME, &mut || told(flights::run(full)));
     report(boards::NAME, &mut || told(boards::run(full)));
     for behind in 0..3 {
         let name = format!("a woken getter with {behind} behind it");

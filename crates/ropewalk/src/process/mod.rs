@@ -5,6 +5,7 @@
 //! | `queue` | byte records, first in, first out; bounded or not; with shutdown and a count of the unfinished |
 //! | `parts` | records that come with buffers beside their body |
 //! | `hand` | which record each process has taken out, and which were lost |
+//! | `flight` | what each worker of a crew is doing, to be told when it was killed |
 //! | `crew` | tasks for worker processes, and their answers |
 //! | `pool` | worker processes that do functions of this program |
 //! | `message` | messages over a pipe or a socket, as `multiprocessing.connection` sends them |
@@ -32,6 +33,7 @@ mod barrier;
 mod condition;
 mod crew;
 mod event;
+pub mod flight;
 mod hand;
 mod iter;
 mod lock;
@@ -48,7 +50,7 @@ mod traffic;
 
 pub use barrier::{Barrier, Came, Early, Last, NotPassed};
 pub use condition::{Condition, Waiting};
-pub use crew::{Arrival, Crew, Handed, Refused, TakeError, Task, Worker};
+pub use crew::{Arrival, Crew, Fallen, Handed, Refused, TakeError, Task, Worker};
 pub use event::Event;
 pub use iter::Iter;
 pub use lock::{Lock, Taken};

@@ -31,12 +31,15 @@ mod worker;
 pub use answers::Arrival;
 pub use worker::{TakeError, Task, Worker};
 
+use super::flight::{Flight, Record};
 use super::{Fault, Identity, Loan, Options, PushError, Queue};
 use crate::primitive::Mutex;
 use line::{Line, Waiting};
 use reading::Reading;
+use ropewalk_os::clock;
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 use window::Window;
 
@@ -66,6 +69,8 @@ use window::Window;
 pub struct Crew<T> {
     tasks: Queue,
     answers: Queue,
+    /// Missing if there was no memory for it: then less is known of the dead.
+    flight: Option<Flight>,
     inside: Mutex<Inside<T>>,
     reading: Reading<T>,
 }
@@ -117,6 +122,39 @@ pub enum Handed {
     Drop,
 }
 
+/// A task whose worker has died.
+///
+/// ```
+/// use ropewalk::process::Crew;
+/// let crew = Crew::<u32>::new()?;
+/// if let Some(fallen) = crew.fell(4121).unwrap() {
+///     println!("task {} of {} ran {:?}", fallen.id, fallen.ticket, fallen.ran);
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Fallen<T> {
+    /// The number that [`Crew::enlist`] gave.
+    pub id: u64,
+    /// What was enlisted with the task.
+    pub ticket: T,
+    /// How long the worker had it in hand, about: since it was handed out, if the worker did not say when it took it.
+    pub ran: Duration,
+    /// What the worker had written down, if that is about this task.
+    pub record: Option<Record>,
+}
+
+impl<T> Fallen<T> {
+    fn new(id: u64, posted: Posted<T>, record: Option<Record>) -> Fallen<T> {
+        // Killed right after it took the task, it has not yet said so.
+        let record = record.filter(|record| record.task.is_some_and(|task| task.number == id));
+        let since = record.as_ref().and_then(|record| record.task).map(|task| task.since);
+        let ran = since.map(|since| Duration::from_nanos(clock::now().saturating_sub(since)));
+        Fallen { id, ticket: posted.ticket, ran: ran.unwrap_or_else(|| posted.since.elapsed()), record }
+    }
+}
+
 impl<T> Crew<T> {
     /// A crew without workers or tasks.
     ///
@@ -157,6 +195,7 @@ impl<T> Crew<T> {
         Ok(Crew {
             tasks,
             answers: Queue::with(options)?.of_crew(),
+            flight: Flight::create().ok(),
             inside: Mutex::new(inside),
             reading: Reading::new(),
         })
@@ -182,6 +221,28 @@ impl<T> Crew<T> {
     /// ```
     pub fn answers(&self) -> &Queue {
         &self.answers
+    }
+
+    /// The memory in which workers [record](super::flight::Recorder) what they do, if there is any.
+    ///
+    /// ```
+    /// let crew = ropewalk::process::Crew::<u32>::new()?;
+    /// assert!(crew.flight().is_some());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn flight(&self) -> Option<BorrowedFd<'_>> {
+        self.flight.as_ref().map(AsFd::as_fd)
+    }
+
+    /// What the workers that record are doing.
+    ///
+    /// ```
+    /// let crew = ropewalk::process::Crew::<u32>::new()?;
+    /// assert!(crew.records().is_empty()); // there are none
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn records(&self) -> Vec<Record> {
+        self.flight.as_ref().map_or_else(Vec::new, Flight::records)
     }
 
     /// Says how many workers there are: it decides how many tasks are handed out ahead.
@@ -278,8 +339,8 @@ impl<T> Crew<T> {
         posted.into_iter().map(|(_, posted)| posted.ticket).chain(line.into_tickets()).collect()
     }
 
-    /// The task that this process, which has died, had in hand: its ticket, and how long ago it was handed out. `None` if
-    /// it had answered all that it took, provided that its answers were read before.
+    /// The task that this process, which has died, had in hand. `None` if it had answered all that it took, provided that its
+    /// answers were read before.
     ///
     /// # Errors
     /// [`Fault`].
@@ -289,20 +350,22 @@ impl<T> Crew<T> {
     /// assert!(crew.fell(std::process::id()).unwrap().is_none()); // we live
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn fell(&self, pid: u32) -> Result<Option<(T, Duration)>, Fault> {
+    pub fn fell(&self, pid: u32) -> Result<Option<Fallen<T>>, Fault> {
+        let record = self.flight.as_ref().and_then(|flight| flight.take(pid));
         let lost = self.tasks.take_lost()?;
         let mut inside = self.inside.lock();
         inside.fallen.extend(lost);
-        let mut ticket = None;
+        let mut fallen = None;
         while let Some(place) = inside.fallen.iter().position(|(who, _)| who.pid == pid) {
             let (_, sequence) = inside.fallen.swap_remove(place);
             let id = inside.posted.iter().find(|(_, posted)| posted.sequence == sequence).map(|(id, _)| *id);
-            if let Some(posted) = id.and_then(|id| inside.posted.remove(&id)) {
+            if let Some((id, posted)) = id.and_then(|id| inside.posted.remove_entry(&id)) {
                 inside.window.lost(posted.len);
-                ticket = Some((posted.ticket, posted.since.elapsed()));
+                fallen = Some((id, posted));
             }
         }
-        Ok(ticket)
+        drop(inside);
+        Ok(fallen.map(|(id, posted)| Fallen::new(id, posted, record)))
     }
 
     /// Tasks that have not come out: in line, in the queue, in hand.

@@ -2,11 +2,12 @@
 
 use super::record;
 use crate::primitive::Arc;
+use crate::process::flight::Recorder;
 use crate::process::{Fault, Loan, OpenError, PopError, PushError, Queue};
-use ropewalk_os::{Block, Deadline};
+use ropewalk_os::{Block, Deadline, clock};
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A worker process's end of a [`Crew`](super::Crew).
 ///
@@ -29,6 +30,9 @@ pub struct Worker {
     answers: Queue,
     /// Whether a task is in hand.
     busy: bool,
+    recorder: Option<&'static Recorder>,
+    /// Whether it has recorded nothing but that it starts.
+    is_new: bool,
     record: Vec<u8>,
     loans: Vec<Loan>,
     answer: Vec<u8>,
@@ -38,7 +42,8 @@ pub struct Worker {
 #[derive(Debug)]
 pub struct Task {
     id: u64,
-    since: Instant,
+    /// In nanoseconds of the clock.
+    since: u64,
 }
 
 /// Why there is no task.
@@ -95,9 +100,75 @@ impl Worker {
             tasks: Arc::new(tasks),
             answers,
             busy: false,
+            recorder: None,
+            is_new: false,
             record: Vec::new(),
             loans: Vec::new(),
             answer: Vec::new(),
+        }
+    }
+
+    /// Records what is done from now on, for who asks when this process has died. It is starting until it first asks for a
+    /// task.
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Worker, flight::Recorder};
+    /// let crew = Crew::<u32>::new()?;
+    /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+    /// worker.record(Recorder::start(crew.flight().unwrap().try_clone_to_owned()?).unwrap().unwrap());
+    /// assert_eq!(crew.records().len(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn record(&mut self, recorder: &'static Recorder) {
+        self.recorder = Some(recorder);
+        self.is_new = true;
+    }
+
+    /// The task in hand is called this: others see it once the task was looked at.
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Worker};
+    /// let crew = Crew::<u32>::new()?;
+    /// let worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+    /// worker.called(b"resize"); // nobody records
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn called(&self, name: &[u8]) {
+        if let Some(recorder) = self.recorder {
+            recorder.call(name);
+        }
+    }
+
+    /// The task in hand was read and is being done.
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Worker};
+    /// let crew = Crew::<u32>::new()?;
+    /// let worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+    /// worker.running(); // nobody records
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn running(&self) {
+        if let Some(recorder) = self.recorder {
+            recorder.run();
+        }
+    }
+
+    /// The task in hand was done, and its answer is being written.
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Worker};
+    /// let crew = Crew::<u32>::new()?;
+    /// let worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+    /// worker.answering(); // nobody records
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn answering(&self) {
+        if let Some(recorder) = self.recorder {
+            recorder.answer();
         }
     }
 
@@ -120,6 +191,11 @@ impl Worker {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<Task, TakeError<B::Interrupt>> {
+        if std::mem::take(&mut self.is_new)
+            && let Some(recorder) = self.recorder
+        {
+            recorder.rest();
+        }
         match self.tasks.pop_parts(&mut self.record, &mut self.loans, block, deadline) {
             Ok(_) => self.busy = true,
             Err(PopError::Empty) => return Err(TakeError::None),
@@ -129,7 +205,11 @@ impl Worker {
         }
         let id = record::number(&self.record)
             .ok_or(TakeError::Fault(Fault::Corrupt("a task without a number")))?;
-        Ok(Task { id, since: Instant::now() })
+        let since = clock::now();
+        if let Some(recorder) = self.recorder {
+            recorder.begin(id, since);
+        }
+        Ok(Task { id, since })
     }
 
     /// The bytes of the task in hand.
@@ -183,11 +263,16 @@ impl Worker {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<(), PushError<B::Interrupt>> {
-        record::write_answer(&mut self.answer, task.id, kind, task.since.elapsed(), body);
+        let now = clock::now();
+        let took = Duration::from_nanos(now.saturating_sub(task.since));
+        record::write_answer(&mut self.answer, task.id, kind, took, body);
         if parts.is_empty() {
             self.answers.push(&self.answer, block, deadline)?;
         } else {
             self.answers.push_parts(&self.answer, parts, block, deadline)?;
+        }
+        if let Some(recorder) = self.recorder {
+            recorder.end(kind, now);
         }
         self.tasks.put_down();
         self.loans.clear();
@@ -217,6 +302,9 @@ impl Drop for Worker {
     /// A process that lets go of the queue has nothing in hand; one that is about to end in the midst of a task must not
     /// look like that.
     fn drop(&mut self) {
+        if let Some(recorder) = self.recorder {
+            recorder.stop();
+        }
         if self.busy {
             std::mem::forget(Arc::clone(&self.tasks));
         }

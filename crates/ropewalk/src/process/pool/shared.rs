@@ -12,7 +12,7 @@ use super::started::{self, Change};
 use super::ticket::Ticket;
 use crate::future::Future;
 use crate::primitive::{Arc, Mutex};
-use crate::process::{Arrival, Crew, Handed, PopError, Refused};
+use crate::process::{Arrival, Crew, Fallen, Handed, PopError, Refused};
 use crate::sync::{Event, Semaphore};
 use ropewalk_os::{Deadline, Plain, cgroup};
 use std::fmt;
@@ -177,9 +177,10 @@ impl Shared {
             Err(fault) => return self.break_down(fault.to_string()),
         };
         self.replace(pid, status, ready || fell.is_some());
-        if let Some((ticket, after)) = fell {
+        if let Some(Fallen { ticket, ran, record, .. }) = fell {
             let out_of_memory = self.was_memory(status);
-            ticket.die(pid, status, after, out_of_memory);
+            let phase = record.and_then(|record| record.task).map(|task| task.phase);
+            ticket.die(pid, status, ran, phase, out_of_memory);
         }
     }
 
