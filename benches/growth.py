@@ -86,9 +86,12 @@ def measured(kind: str, point: Point, side: str, limit: float) -> dict[str, floa
     return found
 
 
-def line(kind: str, point: Point, limit: float) -> str:
-    """One row of a table."""
+def line(kind: str, point: Point, limit: float, seen: dict[str, list[tuple[int, float]]]) -> str:
+    """One row of a table. The peaks of memory, by how many there were, go into `seen`."""
     stock, ours = (measured(kind, point, side, limit) for side in ("stdlib", "ropewalk"))
+    for side, found in (("stdlib", stock), ("ropewalk", ours)):
+        if found:
+            seen[side].append((point.arguments[-2], found["peak"]))
 
     def figure(found: dict[str, float] | None, name: str) -> str:
         return f"{found[name]:,.0f}" if found else "-"
@@ -105,6 +108,16 @@ def line(kind: str, point: Point, limit: float) -> str:
         f"{figure(stock, 'workers')} / {figure(ours, 'workers')}",
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def each(seen: dict[str, list[tuple[int, float]]]) -> str:
+    """What one more takes, from the first point to the last that has a figure."""
+    words = []
+    for side, points in seen.items():
+        if len(points) > 1:
+            (few, least), (many, most) = points[0], points[-1]
+            words.append(f"{side} {(most - least) * MIB / (many - few):,.0f} bytes (to {many:,})")
+    return "Memory of one more: " + ", ".join(words)
 
 
 def main() -> int:
@@ -132,9 +145,12 @@ def main() -> int:
         say(f"\n## {curve.title}\n")
         say(HEAD.format(name))
         say("|---" * 8 + "|")
+        seen: dict[str, list[tuple[int, float]]] = {"stdlib": [], "ropewalk": []}
         for point in curve.points:
             if not options.quick or max(point.arguments) <= max(10**5, 8 * MIB * (name == "payload")):
-                say(line(curve.kind, point, options.limit))
+                say(line(curve.kind, point, options.limit, seen))
+        if name in ("tasks", "backlog"):
+            say(f"\n{each(seen)}")
     if options.markdown:
         options.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 0
