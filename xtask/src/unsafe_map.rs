@@ -48,9 +48,11 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     ("crates/ropewalk-os/src/memory.rs", "memfd_create, mmap: std has no shared memory"),
     ("crates/ropewalk-os/src/private_view.rs", "a private mapping of part of a memfd: std maps nothing"),
+    ("crates/ropewalk-os/src/resident.rs", "sysconf: std does not say how long a page is"),
     ("crates/ropewalk-os/src/robust.rs", "robust mutexes: std's has no way to survive its owner"),
     ("crates/ropewalk-os/src/shared_futex.rs", "futex between processes, with requeue: std has neither"),
     ("crates/ropewalk-os/src/shared_words.rs", "anonymous shared mmap: std has none"),
+    ("crates/ropewalk-os/src/signal.rs", "pidfd_send_signal: std only kills, and only children"),
     (
         "crates/ropewalk-os/src/stream.rs",
         "descriptors that belong to a program of Python: std would close them",

@@ -13,6 +13,8 @@
 //! | [`fork`] | is this still the process that it was |
 //! | [`lifeline`] | end when the process that started this one does |
 //! | [`child`] | descriptors for one child; its end, before anybody has waited for it |
+//! | [`signal`] | signals for one process, and for no later one of its number |
+//! | [`resident`] | how much memory of its own has a process |
 //! | [`identity`] | which process is this, even after its number is reused |
 //! | [`memory`] | anonymous memory that other processes can map |
 //! | [`private_view`] | part of it, where this process's writes stay its own |
@@ -53,9 +55,11 @@ pub mod lifeline;
 pub mod lookout;
 pub mod memory;
 pub mod private_view;
+pub mod resident;
 pub mod robust;
 pub mod shared_futex;
 pub mod shared_words;
+pub mod signal;
 pub mod stream;
 pub mod thread;
 pub mod watcher;

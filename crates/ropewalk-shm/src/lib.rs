@@ -20,7 +20,9 @@
 //! | [`ring`] | records from process to process |
 //! | [`slab`] | small objects side by side in one segment |
 //! | [`sync`] | locks, semaphores, events, conditions and barriers in it |
+//! | [`board`] | which of many workers has what in hand, and whom somebody asks to stop |
 
+pub mod board;
 mod line;
 mod lock;
 mod participants;

@@ -67,6 +67,8 @@ pub enum Kind {
     Condition,
     /// A barrier.
     Barrier,
+    /// Part of a board: see `board`.
+    Board,
 }
 
 /// One object, in shared memory. What its words mean is told in `sync`.

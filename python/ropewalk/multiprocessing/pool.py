@@ -21,7 +21,7 @@ from ropewalk import _ropewalk
 from ropewalk.concurrent.futures.future import Future
 from ropewalk.original import OneOfBoth
 from ropewalk.processes import nesting
-from ropewalk.processes.crew import Crew, wake
+from ropewalk.processes.crew import Crew, Employer, wake
 from ropewalk.processes.encoding import CALL, KEYWORDS, MAP, STARMAP, enlist
 from ropewalk.processes.worker import Failure, Manner, work
 
@@ -49,7 +49,7 @@ class PoolManner(Manner):
         raise  # noqa: PLE0704  # seen by multiprocessing, which prints it
 
 
-class _Employer:
+class _Employer(Employer):
     """The pool as its crew sees it, which does not keep it alive."""
 
     def __init__(self, pool: Any) -> None:
@@ -65,8 +65,8 @@ class _Employer:
         self.crew = Crew(self, pool._processes, _raised, daemon=True)
 
     def hire(self) -> Any:
-        arguments = (self.crew.link, PoolManner(), self.initializer, self.initargs, self.limit)
-        with nesting.allowed():
+        with nesting.allowed(), self.crew.link() as link:
+            arguments = (link, PoolManner(), self.initializer, self.initargs, self.limit)
             worker = self.start(self.context, target=work, args=arguments)
             worker.name = worker.name.replace("Process", "PoolWorker")
             worker.daemon = True

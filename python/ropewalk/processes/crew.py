@@ -34,7 +34,10 @@ _GRACE = 2.0
 
 
 class Employer(Protocol):
-    """What a crew asks of the pool or executor that it belongs to. It must not keep that alive."""
+    """What a crew asks of the pool or executor that it belongs to. It must not keep that alive.
+
+    Those with a body are for one that looks after its tasks.
+    """
 
     def hire(self) -> Any:
         """Starts one more worker process and gives it."""
@@ -50,6 +53,24 @@ class Employer(Protocol):
 
     def call(self, detail: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
         """What a task calls, for reports."""
+
+    def cancelled(self, owner: Any, detail: Any) -> None:
+        """A task was stopped because nobody wants it any more."""
+
+    def attempt(self, detail: Any) -> int:
+        """Which attempt at a task this is, from 1."""
+        return 1
+
+    def excess(self, detail: Any, why: int) -> str:
+        """What a task had too much of, or did too long, when its worker was killed for that."""
+        return ""
+
+    def timeout(self, detail: Any) -> float | None:
+        """The seconds that a task may take."""
+        return None
+
+    def said(self, body: bytes) -> None:
+        """A task has printed, logged or warned of something."""
 
     def is_over(self) -> bool:
         """Whether no more tasks will come. Asked under no lock."""
@@ -71,12 +92,17 @@ class Crew:
         raised: Callable[[Failure], BaseException],
         *,
         daemon: bool = False,
+        board: bool = False,
     ) -> None:
-        """``raised`` makes the exception that a task raised in its worker, or raises what reading it raises."""
+        """``raised`` makes the exception that a task raised in its worker, or raises what reading it raises.
+
+        ``board``: whether the crew looks after its tasks, so that they can be stopped.
+        """
         self._open = partial(_opened, raised)  # kept by the engine, so it must not keep us
-        self.engine = _ropewalk.Crew(self._open)
-        self.link = Link(self.engine)
+        self.engine = _ropewalk.Crew(self._open, board)
+        self._board = board
         self.size = size
+        self._leaving = 0
         self.lock = threading.Lock()  # for hiring
         self.members: dict[int, Any] = {}
         self.collector = threading.Thread(target=self._collect, name="ropewalk-collector", daemon=daemon)
@@ -89,10 +115,13 @@ class Crew:
         self._unfit: set[int] = set()
         self._stillborn = 0
         self._dismissed = False
-        self._killed_by_us: dict[int, str] = {}
         self._out_of_memory = deaths_by_memory()
 
     # --- Hiring
+
+    def link(self) -> Any:
+        """What a worker needs to begin: as a context, in which it is started."""
+        return Link.leased(self.engine, self._board)
 
     def hire(self, count: int = 1) -> None:
         """Starts workers, so many at most, until there are ``size`` of them."""
@@ -114,6 +143,15 @@ class Crew:
                 self.members[process.pid] = process
                 self.watcher.watch(process)
             self.engine.set_workers(len(self.members))
+
+    def resize(self, size: int) -> None:
+        """So many workers are wanted from now on. If there are more, some go home when they have nothing in hand."""
+        with self.lock:
+            self.size = size
+            surplus = len(self.members) - self._leaving - size
+            if surplus > 0:
+                self._leaving += surplus
+                self.engine.send_home(surplus)
 
     def start(self) -> None:
         """Starts the threads."""
@@ -164,7 +202,22 @@ class Crew:
             value, failed = self._open(kind, parcel, detail), False
         except BaseException as error:
             value, failed = error.with_traceback(None), True
-        self._employer.settle(owner, detail, failed, value, took)
+        if kind & kinds.STOPPED:
+            self._stopped(owner, detail, value, took)
+        else:
+            self._employer.settle(owner, detail, failed, value, took)
+
+    def _stopped(self, owner: Any, detail: Any, error: Any, took: float) -> None:
+        """A task has ended by the exception that was raised in it from outside."""
+        from ropewalk.processes import died, stopped
+
+        if isinstance(error, stopped.TaskCancelled):
+            self._employer.cancelled(owner, detail)
+            return
+        if isinstance(error, stopped.TaskTimeout):
+            call = died.shown(*self._employer.call(detail))
+            error.describe(*call, self._employer.timeout(detail), self._employer.attempt(detail))
+        self._employer.settle(owner, detail, True, error, took)
 
     def _noticed(self, kind: int, owner: Any, detail: Any, body: Any) -> None:
         if kind == kinds.READY:
@@ -184,6 +237,10 @@ class Crew:
             self._employer.harvested(owner)
         elif kind == kinds.CANCELLED:
             _tell_waiters(owner)
+        elif kind == kinds.WITHDRAWN:
+            self._employer.cancelled(owner, detail)
+        elif kind == kinds.SAID:
+            self._employer.said(body)
 
     # --- Deaths
 
@@ -196,6 +253,8 @@ class Crew:
         if process is None:
             return
         exitcode = reap(process)
+        if exitcode == 0 and self._leaving:
+            self._leaving -= 1
         self._employer.fire(process)
         if self.terminated:
             return
@@ -221,23 +280,37 @@ class Crew:
                 if not self.members:
                     self.give_up(f"no worker process can be started: {error}", error)
 
-    def _report(self, process: Any, exitcode: int | None, owner: Any, detail: Any, took: float) -> None:
+    def _report(
+        self, process: Any, exitcode: int | None, owner: Any, detail: Any, took: float, why: int
+    ) -> None:
         from ropewalk.processes import died
 
         by_memory = deaths_by_memory()
-        out_of_memory = exitcode == -9 and by_memory > self._out_of_memory
+        out_of_memory = exitcode == -9 and not why and by_memory > self._out_of_memory
         self._out_of_memory = by_memory
         function, arguments = died.shown(*self._employer.call(detail))
+        attempt = self._employer.attempt(detail)
         error = died.WorkerDied(
             process.pid,
             exitcode,
             function=function,
             arguments=arguments,
             seconds=took,
+            attempt=attempt,
             out_of_memory=out_of_memory,
-            why=self._killed_by_us.pop(process.pid, ""),
+            why=self._employer.excess(detail, why) if why else "",
         )
-        self._employer.settle(owner, detail, True, error, took)
+        if why == kinds.UNWANTED:
+            self._employer.cancelled(owner, detail)
+        elif why == kinds.TIMEOUT:
+            from ropewalk.processes.stopped import TaskTimeout
+
+            late = TaskTimeout()
+            late.describe(function, arguments, self._employer.timeout(detail), attempt)
+            late.__cause__ = error
+            self._employer.settle(owner, detail, True, late, took)
+        else:
+            self._employer.settle(owner, detail, True, error, took)
 
     # --- The end
 
@@ -256,23 +329,33 @@ class Crew:
             self._dismissed = True
         return not self.members
 
-    def give_up(self, why: str, cause: BaseException | None = None) -> None:
-        """Fails all tasks, ends all workers."""
+    def enlist_again(self, put: Callable[[], object]) -> None:
+        """Submits a task once more, by ``put``: unless the crew has given up meanwhile, then it fails with the others."""
+        put()
+        if self.terminated:
+            for owner, detail in self.engine.give_up():
+                self._employer.settle(owner, detail, True, self._employer.broken("the pool was ended"), 0.0)
+
+    def give_up(self, why: str, cause: BaseException | None = None, *, kill: bool = False) -> None:
+        """Fails all tasks, ends all workers; ``kill``: those that would not heed a polite request too."""
         self.is_broken = True
         error = self._employer.broken(why)
         if cause is not None:
             error.__cause__ = cause
-        for owner, detail in self.terminate():
+        for owner, detail in self.terminate(kill=kill):
             self._employer.settle(owner, detail, True, error, 0.0)
 
-    def terminate(self) -> list[tuple[Any, Any]]:
+    def terminate(self, *, kill: bool = False) -> list[tuple[Any, Any]]:
         """Ends all workers at once. Owner and detail of each task that will not be done."""
         with self.lock:
             self.terminated = True
             members = list(self.members.values())
         unfinished = self.engine.give_up()
         for process in members:
-            process.terminate()
+            if kill:
+                process.kill()
+            else:
+                process.terminate()
         wake(self.engine)
         return unfinished
 

@@ -2,38 +2,68 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from multiprocessing import context, reduction
 from typing import Any
 
 from ropewalk import _ropewalk
+from ropewalk.processes import leash
 
 __all__ = ["Link"]
 
 
 class Link:
-    """The two queues, as an argument of the function that a worker runs.
+    """The two queues, the board if the crew has one, and the line that ends the worker, as an argument of the function that
+    a worker runs.
 
     A forked worker has the descriptors already; one that was spawned gets them with its other arguments.
     """
 
-    def __init__(self, crew: _ropewalk.Crew) -> None:
-        self._descriptors = crew.descriptors
+    def __init__(self, crew: _ropewalk.Crew, board: bool, line: int | None) -> None:
+        self._queues = crew.descriptors
+        self._board = crew.board if board else None
+        self._line = line
         self._received = False
+
+    @classmethod
+    @contextlib.contextmanager
+    def leased(cls, crew: _ropewalk.Crew, board: bool) -> Iterator[Link]:
+        """The link for one worker, to be started inside."""
+        with leash.lease() as line:
+            yield cls(crew, board, line)
+
+    def tie(self) -> bool:
+        """In the worker: it ends with the process that has the work. Whether that works here."""
+        return leash.tie(self._line)
 
     def open(self) -> _ropewalk.CrewWorker:
         """The worker's end."""
-        worker = _ropewalk.CrewWorker(*self._descriptors)
+        return _ropewalk.CrewWorker(*self._queues)
+
+    @property
+    def board(self) -> int | None:
+        """The descriptor of the board."""
+        return self._board
+
+    def close(self) -> None:
+        """All is opened."""
         if self._received:
-            for descriptor in self._descriptors:
-                os.close(descriptor)
-        return worker
+            for descriptor in (*self._queues, self._board):
+                if descriptor is not None:
+                    os.close(descriptor)
 
     def __getstate__(self) -> Any:
         context.assert_spawning(self)
-        return [reduction.DupFd(descriptor) for descriptor in self._descriptors]
+        return [
+            None if descriptor is None else reduction.DupFd(descriptor)
+            for descriptor in (*self._queues, self._board, self._line)
+        ]
 
     def __setstate__(self, state: Any) -> None:
-        tasks, answers = (descriptor.detach() for descriptor in state)
-        self._descriptors = tasks, answers
+        tasks, answers, self._board, self._line = (it if it is None else it.detach() for it in state)
+        self._queues = tasks, answers
         self._received = True
+        if self._line is not None:
+            os.set_inheritable(self._line, False)

@@ -4,7 +4,7 @@ use super::call::Names;
 use super::error;
 use super::harvest::PyHarvest;
 use super::parcel::PyParcel;
-use crate::arguments::Timeout;
+use crate::arguments::{Timeout, Truth};
 use crate::codec;
 use crate::detach::Attached;
 use crate::futures::{Outcome, PyFuture, Reader, Visit};
@@ -13,16 +13,21 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 use ropewalk::Deadline;
-use ropewalk::future::Start;
-use ropewalk::process::{Arrival, Crew, Handed, PopError, Refused};
+use ropewalk::future::{Start, State};
+use ropewalk::process::{
+    Arrival, Crew, EnlistError, Fallen, Handed, Limit, PopError, Refused, Stopping, Terms,
+};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 /// Whose task it is, and what Python wants to remember of it.
 struct Ticket {
     owner: Py<PyAny>,
     detail: Py<PyAny>,
+    /// Another attempt: its future is running already.
+    again: bool,
 }
 
 impl Ticket {
@@ -42,6 +47,10 @@ mod kind {
     pub(super) const CALLBACKS: u8 = 252;
     /// All results of a harvest are there.
     pub(super) const HARVESTED: u8 = 251;
+    /// A task that was to be stopped was still in line.
+    pub(super) const WITHDRAWN: u8 = 250;
+    /// From a worker: something that a task has printed or logged.
+    pub(super) const SAID: u8 = 20;
     /// Nothing but a reason to look.
     pub(super) const LOOK: u8 = 253;
 }
@@ -63,9 +72,11 @@ struct Shared {
 
 /// A bit of the kind of an answer: it is an exception.
 const FAILED: u8 = 1;
+/// Another one: it is the exception by which its task was stopped.
+const STOPPED: u8 = 4;
 
-/// Owner, detail, seconds since it was handed out.
-type Fallen = (Py<PyAny>, Py<PyAny>, f64);
+/// Owner, detail, seconds since it was handed out, why its worker was killed or 0.
+type Lost = (Py<PyAny>, Py<PyAny>, f64, u8);
 
 /// Number, owner, detail, kind, seconds in hand, body.
 type Told<'py> = (u64, Py<PyAny>, Py<PyAny>, u8, f64, Bound<'py, PyAny>);
@@ -84,13 +95,17 @@ impl Shared {
                 Ok(Start::Cancelled(wakes)) => {
                     wakes.wake();
                     if future.get().is_retired() {
-                        let ticket =
-                            Ticket { owner: ticket.owner.clone_ref(py), detail: ticket.detail.clone_ref(py) };
-                        self.set_aside(ticket, kind::CANCELLED, String::new());
+                        let (owner, detail) = (ticket.owner.clone_ref(py), ticket.detail.clone_ref(py));
+                        self.set_aside(
+                            Ticket { owner, detail, again: false },
+                            kind::CANCELLED,
+                            String::new(),
+                        );
                         look = true;
                     }
                     Handed::Drop
                 }
+                Err(refused) if ticket.again && refused.state == State::Running => Handed::Go,
                 Err(_) => Handed::Drop,
             }
         };
@@ -156,7 +171,7 @@ impl Shared {
                     .then(|| (0, ticket.owner, py.None(), kind::HARVESTED, 0.0, py.None().into_bound(py))));
             }
         }
-        let Ticket { owner, detail } = ticket;
+        let Ticket { owner, detail, .. } = ticket;
         let parcel = Bound::new(py, PyParcel::new(body, loans))?.into_any();
         Ok(Some((id, owner, detail, kind, took.as_secs_f64(), parcel)))
     }
@@ -164,10 +179,15 @@ impl Shared {
 
 #[pymethods]
 impl PyCrew {
-    /// `open` makes the outcome of a task from its kind, parcel and detail, or raises.
+    /// `open` makes the outcome of a task from its kind, parcel and detail, or raises. `board`: whether tasks can be stopped.
     #[new]
-    fn new(open: Py<PyAny>) -> PyResult<PyCrew> {
-        let crew = Crew::new().map_err(|it| PyOSError::new_err(it.to_string()))?;
+    #[pyo3(signature = (open, board = Truth(false)), text_signature = "(open, board=False)")]
+    fn new(open: Py<PyAny>, board: Truth) -> PyResult<PyCrew> {
+        let system = |it: std::io::Error| PyOSError::new_err(it.to_string());
+        let crew = Crew::new().map_err(system)?;
+        if board.0 {
+            crew.look_after().map_err(system)?;
+        }
         Ok(PyCrew(Arc::new(Shared {
             crew,
             aside: Mutex::default(),
@@ -181,6 +201,13 @@ impl PyCrew {
     #[getter]
     fn descriptors(&self) -> (i32, i32) {
         (self.0.crew.tasks().as_fd().as_raw_fd(), self.0.crew.answers().as_fd().as_raw_fd())
+    }
+
+    /// Descriptor of the board, which lives as long as this object; for a crew that has one.
+    #[getter]
+    fn board(&self) -> PyResult<i32> {
+        let board = self.0.crew.look_after().map_err(|it| PyOSError::new_err(it.to_string()))?;
+        Ok(board.as_raw_fd())
     }
 
     /// How many workers there are: it decides how many tasks are handed out ahead.
@@ -208,9 +235,72 @@ impl PyCrew {
             let reader: Weak<dyn Reader> = Arc::downgrade(&self.0) as Weak<dyn Reader>;
             future.get().read_from(reader);
         }
-        let id = self.0.crew.enlist(Ticket { owner, detail }, priority, &body).map_err(|_| closed())?;
+        let id = self
+            .0
+            .crew
+            .enlist(Ticket { owner, detail, again: false }, priority, &body)
+            .map_err(|_| closed())?;
         self.0.post(py)?;
         Ok(id)
+    }
+
+    /// As `enlist`, on terms of its own. 0 if it is `bounded` and the line is full. `again`: another attempt at a task
+    /// whose future is running.
+    #[pyo3(signature = (owner, detail, how, function, arguments, priority, timeout, grace, bounded, again))]
+    #[allow(clippy::too_many_arguments, reason = "a call has parts, and terms")]
+    fn enlist_on(
+        &self,
+        py: Python<'_>,
+        owner: Py<PyAny>,
+        detail: Py<PyAny>,
+        how: u8,
+        function: &Bound<'_, PyAny>,
+        arguments: &Bound<'_, PyAny>,
+        priority: i64,
+        timeout: Option<f64>,
+        grace: Option<f64>,
+        bounded: bool,
+        again: bool,
+    ) -> PyResult<u64> {
+        let mut body = Vec::new();
+        self.0.names.write(&mut body, how, function, arguments)?;
+        if let Ok(future) = owner.cast_bound::<PyFuture>(py) {
+            let reader: Weak<dyn Reader> = Arc::downgrade(&self.0) as Weak<dyn Reader>;
+            future.get().read_from(reader);
+        }
+        let seconds = |it: f64| Duration::try_from_secs_f64(it.max(0.0)).unwrap_or(Duration::MAX);
+        let limit = Limit { time: timeout.map(seconds), grace: grace.map_or(Duration::MAX, seconds) };
+        let terms = Terms { priority, limit, bounded };
+        match self.0.crew.enlist_on(Ticket { owner, detail, again }, &body, &terms) {
+            Ok(id) => self.0.post(py).map(|()| id),
+            Err(EnlistError::Full(ticket)) => {
+                drop(ticket);
+                Ok(0)
+            }
+            Err(EnlistError::Closed(_)) => Err(closed()),
+        }
+    }
+
+    /// Calls on such terms are refused while so many are in line.
+    fn set_max_pending(&self, most: usize) {
+        self.0.crew.set_max_pending(most);
+    }
+
+    /// Waits until it is worth trying again; `False` if that takes longer than `timeout` seconds.
+    #[pyo3(signature = (timeout = Timeout::NEVER), text_signature = "($self, timeout=None)")]
+    fn wait_for_room(&self, py: Python<'_>, timeout: Timeout) -> PyResult<bool> {
+        let waited = self.0.crew.wait_for_room(&mut Attached(py), timeout.deadline()?);
+        waited.map_err(|reason| crate::error::halted(py, reason))
+    }
+
+    /// A worker with more than so many bytes of its own is killed while it has a task in hand; 0: none is.
+    fn set_memory_limit(&self, bytes: u64) {
+        self.0.crew.set_memory_limit(bytes);
+    }
+
+    /// So many workers go home, each when it has nothing in hand.
+    fn send_home(&self, workers: usize) -> PyResult<()> {
+        self.0.crew.send_home(workers).map_err(error::push)
     }
 
     /// Puts a call for each of the lists of arguments in line, numbered from `number` on. How many went; and what encoding
@@ -231,7 +321,7 @@ impl PyCrew {
                 return Ok((place, Some(error)));
             }
             let detail = (number + place, how, function, arguments).into_py_any(py)?;
-            let ticket = Ticket { owner: owner.clone().unbind(), detail };
+            let ticket = Ticket { owner: owner.clone().unbind(), detail, again: false };
             self.0.crew.enlist(ticket, 0, &body).map_err(|_| closed())?;
             self.0.post(py)?;
         }
@@ -255,8 +345,13 @@ impl PyCrew {
             match self.0.crew.next(&mut Attached(py), deadline) {
                 Ok(Arrival::Notice { kind: kind::LOOK, .. }) => {}
                 Ok(arrival) => {
+                    // What a task has said is dealt with before its answer is.
+                    let said = matches!(arrival, Arrival::Notice { kind: kind::SAID, .. });
                     if let Some(it) = self.0.tell(py, arrival)? {
                         told.append(it)?;
+                    }
+                    if said {
+                        break;
                     }
                 }
                 Err(PopError::Empty | PopError::ShutDown) => break,
@@ -268,7 +363,7 @@ impl PyCrew {
             deadline = Deadline::NOW;
         }
         self.0.post(py)?;
-        for (Ticket { owner, detail }, kind, text) in self.0.take_aside() {
+        for (Ticket { owner, detail, .. }, kind, text) in self.0.take_aside() {
             told.append((0, owner, detail, kind, 0.0, text))?;
         }
         Ok(told)
@@ -295,10 +390,12 @@ impl PyCrew {
     }
 
     /// Takes the task back that this process had in hand when it died: owner, detail, and the seconds since it was handed
-    /// out; `None` if it had none.
-    fn fell(&self, pid: u32) -> PyResult<Option<Fallen>> {
+    /// out, and why the crew has killed it or 0; `None` if it had none.
+    fn fell(&self, pid: u32) -> PyResult<Option<Lost>> {
         let fallen = self.0.crew.fell(pid).map_err(error::fault)?;
-        Ok(fallen.map(|(ticket, since)| (ticket.owner, ticket.detail, since.as_secs_f64())))
+        Ok(fallen.map(|Fallen { ticket, after, why }| {
+            (ticket.owner, ticket.detail, after.as_secs_f64(), why.map_or(0, |why| why as u8))
+        }))
     }
 
     /// Tasks that have not come back.
@@ -336,13 +433,18 @@ fn closed() -> PyErr {
 impl Reader for Shared {
     fn visit(&self, future: &Bound<'_, PyFuture>, deadline: Deadline) -> PyResult<Visit> {
         let py = future.py();
-        let mine = |ticket: &Ticket| ticket.owner.as_ptr() == future.as_ptr();
+        // What may be tried again, and what was stopped, is the host's to settle.
+        let mine = |ticket: &Ticket, kind: u8| {
+            kind & STOPPED == 0
+                && ticket.owner.as_ptr() == future.as_ptr()
+                && ticket.detail.bind(py).is_exact_instance_of::<PyTuple>()
+        };
         let done = || future.get().slot.state().is_done();
         match self.crew.visit(mine, done, &mut Attached(py), deadline) {
             Ok(Some(arrival)) => match self.tell(py, arrival)? {
                 None => Ok(Visit::Elsewhere),
                 Some((0, owner, detail, kind, _, _)) => {
-                    self.set_aside(Ticket { owner, detail }, kind, String::new());
+                    self.set_aside(Ticket { owner, detail, again: false }, kind, String::new());
                     self.crew.notify(kind::LOOK, b"").map_err(error::push)?;
                     Ok(Visit::Elsewhere)
                 }
@@ -354,6 +456,18 @@ impl Reader for Shared {
             Ok(None) | Err(PopError::ShutDown | PopError::Fault(_)) => Ok(Visit::Elsewhere),
             Err(PopError::Empty) => Ok(Visit::TimedOut),
             Err(PopError::Interrupted(error)) => Err(error),
+        }
+    }
+
+    fn stop(&self, future: &Bound<'_, PyFuture>) -> PyResult<bool> {
+        match self.crew.stop(|ticket| ticket.owner.as_ptr() == future.as_ptr()) {
+            Stopping::Asked => Ok(true),
+            Stopping::Unknown => Ok(false),
+            Stopping::Withdrawn(ticket) => {
+                self.set_aside(ticket, kind::WITHDRAWN, String::new());
+                self.crew.notify(kind::LOOK, b"").map_err(error::push)?;
+                Ok(true)
+            }
         }
     }
 }

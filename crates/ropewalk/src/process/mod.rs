@@ -43,7 +43,9 @@ mod traffic;
 
 pub use barrier::{Barrier, Came, Early, Last, NotPassed};
 pub use condition::{Condition, Waiting};
-pub use crew::{Arrival, Crew, Handed, Refused, TakeError, Task, Worker};
+pub use crew::{
+    Arrival, Crew, EnlistError, Fallen, Handed, Limit, Refused, Stopping, TakeError, Task, Terms, Why, Worker,
+};
 pub use event::Event;
 pub use iter::Iter;
 pub use lock::{Lock, Taken};
@@ -53,6 +55,7 @@ pub use object::Passed;
 pub use pool::{Answer, Functions, Pool, PoolBuilder, Program, SubmitError, TaskError, WorkerDied};
 pub use queue::Queue;
 pub use ropewalk_os::identity::Identity;
+pub use ropewalk_shm::board::{Board, Seat};
 pub use ropewalk_shm::ring::{
     Blocks, Counts, DoneError, Fault, JoinError, Loan, Options, PopError, PushError,
 };

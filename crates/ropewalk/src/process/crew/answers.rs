@@ -7,7 +7,7 @@ use ropewalk_os::{Block, Deadline};
 use std::time::Duration;
 
 /// The kind of a notice that means nothing but that.
-const LOOK_UP: u8 = 0;
+pub(super) const LOOK_UP: u8 = 0;
 
 /// What came back.
 ///
@@ -74,17 +74,23 @@ impl<T> Crew<T> {
             if let Some(arrival) = self.reading.take_aside() {
                 return Ok(arrival);
             }
-            if deadline.remaining().is_none() && self.reading.is_rhythmic() {
+            let until = self.look_at_posted(deadline);
+            if until.is_never() && self.reading.is_rhythmic() {
                 block.detached(|| {
-                    self.reading.stay_away();
+                    self.reading.stay_away(|| self.overtime.is_looking());
                     if self.reading.has_guest() && self.notify(LOOK_UP, b"").is_ok() {
                         self.reading.wait_alone();
                     }
                 });
                 continue;
             }
-            if let Some(arrival) = self.read(block, deadline)? {
-                return Ok(arrival);
+            let read = self.read(block, until);
+            self.overtime.awake();
+            match read {
+                Ok(Some(arrival)) => return Ok(arrival),
+                Ok(None) => {}
+                Err(PopError::Empty) if until != deadline => {}
+                Err(error) => return Err(error),
             }
         }
     }
@@ -100,7 +106,7 @@ impl<T> Crew<T> {
     }
 
     /// A thread that is about to wait for the answer to a task may read it itself, if nobody else waits for anything.
-    /// `mine` says of a ticket whether it is the one, `done` whether the answer is known already. `None`: let it be told by
+    /// `mine` says of a ticket and the kind of its answer whether it is the one, `done` whether the answer is known already. `None`: let it be told by
     /// the host.
     ///
     /// # Errors
@@ -112,17 +118,17 @@ impl<T> Crew<T> {
     /// let crew = Crew::new()?;
     /// crew.enlist('a', 0, b"task").unwrap();
     /// // The host is there:
-    /// assert!(crew.visit(|ticket| *ticket == 'a', || false, &mut Plain, Deadline::NEVER).unwrap().is_none());
+    /// assert!(crew.visit(|ticket, _| *ticket == 'a', || false, &mut Plain, Deadline::NEVER).unwrap().is_none());
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn visit<B: Block>(
         &self,
-        mine: impl Fn(&T) -> bool,
+        mine: impl Fn(&T, u8) -> bool,
         done: impl Fn() -> bool,
         block: &mut B,
         deadline: Deadline,
     ) -> Result<Option<Arrival<T>>, PopError<B::Interrupt>> {
-        if !self.reading.enter(self.unfinished() == 1) {
+        if !self.reading.enter(self.unfinished() == 1 && !self.overtime.is_looking()) {
             return Ok(None);
         }
         // The host may have dealt with it just before it went.
@@ -137,7 +143,7 @@ impl<T> Crew<T> {
                 Ok(None)
             }
             Ok(Some(arrival)) => {
-                if matches!(&arrival, Arrival::Answer { ticket, .. } if mine(ticket)) {
+                if matches!(&arrival, Arrival::Answer { ticket, kind, .. } if mine(ticket, *kind)) {
                     self.reading.leave(true);
                     return Ok(Some(arrival));
                 }
@@ -162,7 +168,7 @@ impl<T> Crew<T> {
             return Some(Arrival::Notice { kind, body: record });
         }
         let mut inside = self.inside.lock();
-        let posted = inside.posted.remove(&id)?;
+        let posted = self.remove(&mut inside, id)?;
         inside.window.answered(posted.len, took);
         Some(Arrival::Answer { id, ticket: posted.ticket, kind, took, body: record, loans })
     }

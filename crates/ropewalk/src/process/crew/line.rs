@@ -1,5 +1,6 @@
 //! The tasks that wait: by priority, then in their order.
 
+use super::Limit;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// A task in line.
@@ -9,6 +10,7 @@ pub(super) struct Waiting<T> {
     pub(super) priority: i64,
     pub(super) ticket: T,
     pub(super) record: Vec<u8>,
+    pub(super) limit: Limit,
 }
 
 /// Tasks of the ordinary priority stand in a plain queue, for there may be millions; the few others in a tree.
@@ -105,6 +107,12 @@ impl<T> Line<T> {
         None
     }
 
+    /// The number of the first whose ticket is like this. It looks at all of them.
+    pub(super) fn find(&self, like: impl Fn(&T) -> bool) -> Option<u64> {
+        let all = self.plain.iter().flatten().chain(self.ranked.values());
+        all.into_iter().find(|waiting| like(&waiting.ticket)).map(|waiting| waiting.id)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.plain.len() - self.holes + self.ranked.len()
     }
@@ -122,7 +130,7 @@ mod tests {
     fn line(priorities: &[i64]) -> Line<u64> {
         let mut line = Line::default();
         for (id, &priority) in (1..).zip(priorities) {
-            line.push(Waiting { id, priority, ticket: id, record: Vec::new() });
+            line.push(Waiting { id, priority, ticket: id, record: Vec::new(), limit: Limit::default() });
         }
         line
     }

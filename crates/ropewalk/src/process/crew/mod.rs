@@ -9,6 +9,10 @@
 //! |---|---|
 //! | `answers` | what came back |
 //! | `line` | the tasks that wait, the first in line first |
+//! | `limit` | what a task may take, and tasks that are asked to stop |
+//! | `posted` | the tasks that are with the workers, and when to look at which |
+//! | `overtime` | the looks: whose time is over, whose memory is beyond the limit |
+//! | `room` | a line that is full: who submits waits |
 //! | `window` | how many tasks the shared queue should hold |
 //! | `reading` | who reads the answers: a thread for all, or the one that waits |
 //! | `record` | how tasks and answers are written |
@@ -20,22 +24,31 @@
 //! ([`Crew::notify`]) by who saw it.
 
 mod answers;
+mod limit;
 mod line;
+mod overtime;
+mod posted;
 mod reading;
 mod record;
+mod room;
 mod window;
 mod worker;
 
 pub use answers::Arrival;
+pub use limit::{Limit, Stopping, Terms, Why};
+pub use room::EnlistError;
 pub use worker::{TakeError, Task, Worker};
 
 use super::{Fault, Identity, Loan, Options, PushError, Queue};
 use crate::primitive::Mutex;
 use line::{Line, Waiting};
+use overtime::Overtime;
+use posted::{Posted, Table};
 use reading::Reading;
-use std::collections::HashMap;
+use room::Room;
+use ropewalk_os::clock;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use window::Window;
 
 /// The work of a crew, in the process that has it.
@@ -66,13 +79,15 @@ pub struct Crew<T> {
     answers: Queue,
     inside: Mutex<Inside<T>>,
     reading: Reading<T>,
+    overtime: Overtime,
+    room: Room,
 }
 
 #[derive(Debug)]
 struct Inside<T> {
     line: Line<T>,
     /// Tasks in the shared queue or in a worker's hand.
-    posted: HashMap<u64, Posted<T>>,
+    posted: Table<T>,
     /// Tasks between the line and the queue, while their tickets are asked.
     moving: usize,
     window: Window,
@@ -80,15 +95,6 @@ struct Inside<T> {
     fallen: Vec<(Identity, u64)>,
     next: u64,
     closed: bool,
-}
-
-#[derive(Debug)]
-struct Posted<T> {
-    ticket: T,
-    /// The number of its record in the queue.
-    sequence: u64,
-    len: usize,
-    since: Instant,
 }
 
 /// What the owner of a ticket says when its task is about to be handed to the workers.
@@ -123,7 +129,7 @@ impl<T> Crew<T> {
     pub fn new() -> io::Result<Crew<T>> {
         let inside = Inside {
             line: Line::default(),
-            posted: HashMap::new(),
+            posted: Table::default(),
             moving: 0,
             window: Window::default(),
             fallen: Vec::new(),
@@ -131,7 +137,14 @@ impl<T> Crew<T> {
             closed: false,
         };
         let tasks = Queue::with(&Options { track: true, ..Options::default() })?;
-        Ok(Crew { tasks, answers: Queue::unbounded()?, inside: Mutex::new(inside), reading: Reading::new() })
+        Ok(Crew {
+            tasks,
+            answers: Queue::unbounded()?,
+            inside: Mutex::new(inside),
+            reading: Reading::new(),
+            overtime: Overtime::default(),
+            room: Room::default(),
+        })
     }
 
     /// The queue from which workers take.
@@ -167,6 +180,26 @@ impl<T> Crew<T> {
         self.inside.lock().window.workers = workers;
     }
 
+    /// So many workers go home, each when it has nothing in hand and has come to the end of what was handed out before.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, TakeError, Worker};
+    /// use ropewalk::{Deadline, Plain};
+    /// let crew = Crew::<u32>::new()?;
+    /// crew.send_home(1).unwrap();
+    /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+    /// assert!(matches!(worker.take(&mut Plain, Deadline::NEVER), Err(TakeError::Dismissed)));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn send_home(&self, workers: usize) -> Result<(), PushError> {
+        let mut record = Vec::new();
+        record::write_task(&mut record, record::GO_HOME, b"");
+        (0..workers).try_for_each(|_| self.tasks.try_push(&record).map(drop))
+    }
+
     /// Puts a task in line; higher `priority` goes first, equals in their order. Gives its number.
     ///
     /// # Errors
@@ -179,21 +212,8 @@ impl<T> Crew<T> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn enlist(&self, ticket: T, priority: i64, body: &[u8]) -> Result<u64, T> {
-        let mut record = Vec::with_capacity(record::NUMBER + body.len());
-        let mut inside = self.inside.lock();
-        if inside.closed {
-            return Err(ticket);
-        }
-        let id = inside.next;
-        inside.next += 1;
-        record::write_task(&mut record, id, body);
-        let others = inside.line.len() + inside.moving + inside.posted.len();
-        inside.line.push(Waiting { id, priority, ticket, record });
-        drop(inside);
-        if others > 0 {
-            self.reading.call();
-        }
-        Ok(id)
+        let terms = Terms { priority, ..Terms::default() };
+        self.enlist_on(ticket, body, &terms).map_err(EnlistError::into_ticket)
     }
 
     /// Hands tasks to the workers, as many as the window lets through. `hand` is asked about each ticket first, with no
@@ -219,6 +239,7 @@ impl<T> Crew<T> {
                 }
                 let Some(waiting) = inside.line.pop() else { return Ok(()) };
                 inside.moving += 1;
+                self.room.look(inside.line.len());
                 waiting
             };
             let handed = hand(&waiting.ticket);
@@ -232,10 +253,10 @@ impl<T> Crew<T> {
             // Under the lock: who asks for a record by its number must find it.
             match self.tasks.try_push(&waiting.record) {
                 Ok(sequence) => {
-                    let Waiting { id, ticket, record, .. } = waiting;
+                    let Waiting { id, ticket, record, limit, .. } = waiting;
                     inside.window.posted(record.len());
-                    let posted = Posted { ticket, sequence, len: record.len(), since: Instant::now() };
-                    inside.posted.insert(id, posted);
+                    inside.posted.insert(id, Posted::new(ticket, sequence, record.len(), limit));
+                    self.overtime.posted(&mut inside.posted, id, &self.reading, || self.look_up());
                 }
                 Err(PushError::Full) => {
                     inside.line.push_again(waiting);
@@ -269,6 +290,7 @@ impl<T> Crew<T> {
     /// ```
     pub fn withdraw_all(&self) -> Vec<T> {
         let line = std::mem::take(&mut self.inside.lock().line);
+        self.room.open();
         line.into_tickets()
     }
 
@@ -289,13 +311,12 @@ impl<T> Crew<T> {
             inside.window.forget();
             (std::mem::take(&mut inside.line), std::mem::take(&mut inside.posted))
         };
-        let mut posted: Vec<_> = posted.into_iter().collect();
-        posted.sort_unstable_by_key(|(id, _)| *id);
-        posted.into_iter().map(|(_, posted)| posted.ticket).chain(line.into_tickets()).collect()
+        self.room.open();
+        posted.into_tickets().into_iter().chain(line.into_tickets()).collect()
     }
 
-    /// The task that this process, which has died, had in hand: its ticket, and how long ago it was handed out. `None` if
-    /// it had answered all that it took, provided that its answers were read before.
+    /// The task that this process, which has died, had in hand. `None` if it had answered all that it took, provided that its
+    /// answers were read before.
     ///
     /// # Errors
     /// [`Fault`].
@@ -305,20 +326,39 @@ impl<T> Crew<T> {
     /// assert!(crew.fell(std::process::id()).unwrap().is_none()); // we live
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn fell(&self, pid: u32) -> Result<Option<(T, Duration)>, Fault> {
+    pub fn fell(&self, pid: u32) -> Result<Option<Fallen<T>>, Fault> {
         let lost = self.tasks.take_lost()?;
         let mut inside = self.inside.lock();
         inside.fallen.extend(lost);
-        let mut ticket = None;
+        let mut fallen = None;
         while let Some(place) = inside.fallen.iter().position(|(who, _)| who.pid == pid) {
             let (_, sequence) = inside.fallen.swap_remove(place);
-            let id = inside.posted.iter().find(|(_, posted)| posted.sequence == sequence).map(|(id, _)| *id);
-            if let Some(posted) = id.and_then(|id| inside.posted.remove(&id)) {
+            let id = inside.posted.of_record(sequence);
+            if let Some(posted) = id.and_then(|id| self.remove(&mut inside, id)) {
                 inside.window.lost(posted.len);
-                ticket = Some((posted.ticket, posted.since.elapsed()));
+                let after = Duration::from_nanos(clock::now().saturating_sub(posted.since));
+                fallen = Some(Fallen { ticket: posted.ticket, after, why: posted.condemned });
             }
         }
-        Ok(ticket)
+        drop(inside);
+        self.overtime.gone(pid);
+        Ok(fallen)
+    }
+
+    /// Takes a task out of the table, and what was noted of it elsewhere.
+    fn remove(&self, inside: &mut Inside<T>, id: u64) -> Option<Posted<T>> {
+        let posted = inside.posted.remove(id)?;
+        if posted.asked.is_some() {
+            self.overtime.forget(id);
+        }
+        Some(posted)
+    }
+
+    /// The host looks what there is to do.
+    fn look_up(&self) {
+        self.reading.call();
+        // Full: then it has enough to read.
+        let _ = self.answers.try_push(&record::answer(0, answers::LOOK_UP, Duration::ZERO, b""));
     }
 
     /// Tasks that have not come out: in line, in the queue, in hand.
@@ -389,6 +429,7 @@ impl<T> Crew<T> {
             }
             inside.closed = true;
         }
+        self.room.open();
         self.tasks.shutdown()?;
         Ok(true)
     }
@@ -410,4 +451,21 @@ pub struct Refused<T> {
     pub ticket: T,
     /// Why the queue does not take it.
     pub why: PushError,
+}
+
+/// A task that went down with its worker.
+///
+/// ```
+/// use ropewalk::process::Fallen;
+/// let fallen = Fallen { ticket: "the ticket", after: std::time::Duration::ZERO, why: None };
+/// assert!(fallen.why.is_none()); // nobody of the crew has killed it
+/// ```
+#[derive(Debug)]
+pub struct Fallen<T> {
+    /// Whose task it was.
+    pub ticket: T,
+    /// How long before that it was handed out.
+    pub after: Duration,
+    /// Why the crew killed the worker, if it did.
+    pub why: Option<Why>,
 }

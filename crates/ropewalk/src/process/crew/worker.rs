@@ -2,8 +2,8 @@
 
 use super::record;
 use crate::primitive::Arc;
-use crate::process::{Fault, OpenError, PopError, PushError, Queue};
-use ropewalk_os::{Block, Deadline};
+use crate::process::{Board, Fault, Identity, OpenError, PopError, PushError, Queue, Seat};
+use ropewalk_os::{Block, Deadline, clock};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -31,6 +31,9 @@ pub struct Worker {
     busy: bool,
     record: Vec<u8>,
     answer: Vec<u8>,
+    seat: Option<Arc<Seat>>,
+    /// Whether it must take nothing else: it is being killed.
+    condemned: bool,
 }
 
 /// A task that a worker has in hand.
@@ -89,7 +92,35 @@ impl Worker {
     }
 
     fn new(tasks: Queue, answers: Queue) -> Worker {
-        Worker { tasks: Arc::new(tasks), answers, busy: false, record: Vec::new(), answer: Vec::new() }
+        Worker {
+            tasks: Arc::new(tasks),
+            answers,
+            busy: false,
+            record: Vec::new(),
+            answer: Vec::new(),
+            seat: None,
+            condemned: false,
+        }
+    }
+
+    /// Takes a seat on the crew's board, by a descriptor of it: from now on the crew can see which task is in hand since when,
+    /// and ask for it to be stopped. `None` if all seats are taken.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Worker};
+    /// let crew = Crew::<u32>::new()?;
+    /// let board = crew.look_after()?.try_clone_to_owned()?;
+    /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+    /// assert!(worker.sit(board).unwrap().unwrap().asked().is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn sit(&mut self, board: OwnedFd) -> Result<Option<Arc<Seat>>, OpenError> {
+        let board = std::sync::Arc::new(Board::open(board)?);
+        self.seat = board.sit(Identity::current()?).map(Arc::new);
+        Ok(self.seat.clone())
     }
 
     /// Takes the next task in hand; its bytes are then in [`body`](Worker::body). If this process dies before it
@@ -111,6 +142,9 @@ impl Worker {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<Task, TakeError<B::Interrupt>> {
+        if self.condemned {
+            return Err(TakeError::Dismissed);
+        }
         match self.tasks.pop_into(&mut self.record, block, deadline) {
             Ok(_) => self.busy = true,
             Err(PopError::Empty) => return Err(TakeError::None),
@@ -120,6 +154,13 @@ impl Worker {
         }
         let id = record::number(&self.record)
             .ok_or(TakeError::Fault(Fault::Corrupt("a task without a number")))?;
+        if id == record::GO_HOME {
+            self.put_down();
+            return Err(TakeError::Dismissed);
+        }
+        if let Some(seat) = &self.seat {
+            seat.begin(id, clock::now());
+        }
         Ok(Task { id, since: Instant::now() })
     }
 
@@ -167,9 +208,16 @@ impl Worker {
         } else {
             self.answers.push_parts(&self.answer, parts, block, deadline)?;
         }
+        self.put_down();
+        if let Some(seat) = &self.seat {
+            self.condemned = !seat.end();
+        }
+        Ok(())
+    }
+
+    fn put_down(&mut self) {
         self.tasks.put_down();
         self.busy = false;
-        Ok(())
     }
 
     /// Puts a notice among the answers.

@@ -12,7 +12,7 @@ use super::started::{self, Change};
 use super::ticket::Ticket;
 use crate::future::Future;
 use crate::primitive::{Arc, Mutex};
-use crate::process::{Arrival, Crew, Handed, Refused};
+use crate::process::{Arrival, Crew, Fallen, Handed, Refused};
 use crate::sync::{Event, Semaphore};
 use ropewalk_os::{Deadline, Plain, cgroup};
 use std::fmt;
@@ -134,7 +134,7 @@ impl Shared {
 
     /// Waits for a task by reading its answer here, if nobody else has anything to wait for: that saves a switch of threads.
     pub(super) fn visit(&self, task: u64, future: &Future<Answer>) {
-        let mine = |ticket: &Ticket| ticket.task == task;
+        let mine = |ticket: &Ticket, _: u8| ticket.task == task;
         if let Ok(Some(Arrival::Answer { ticket, kind, body, .. })) =
             self.crew.visit(mine, || future.is_done(), &mut Plain, Deadline::NEVER)
         {
@@ -176,7 +176,7 @@ impl Shared {
             Err(fault) => return self.break_down(fault.to_string()),
         };
         self.replace(pid, status, ready || fell.is_some());
-        if let Some((ticket, after)) = fell {
+        if let Some(Fallen { ticket, after, .. }) = fell {
             let out_of_memory = self.was_memory(status);
             ticket.die(pid, status, after, out_of_memory);
         }
