@@ -23,6 +23,7 @@ from ropewalk.original import OneOfBoth
 from ropewalk.processes import nesting
 from ropewalk.processes.crew import Crew, Employer, wake
 from ropewalk.processes.encoding import CALL, KEYWORDS, MAP, STARMAP, enlist
+from ropewalk.processes.undisturbed import undisturbed
 from ropewalk.processes.worker import Failure, Manner, work
 
 __all__ = ["Pool", "ThreadPool"]
@@ -268,14 +269,15 @@ class Pool(_Original, metaclass=OneOfBoth):
         self._employer = _Employer(self)
         self._crew = self._employer.crew
         self._taskqueue = _Line(self._employer)
-        self._crew.hire(processes)
-        self._crew.start()
-        self._worker_handler = self._crew.watcher
-        self._task_handler = self._result_handler = self._crew.collector
-        self._terminate = util.Finalize(
-            self, _terminate, args=(self._employer, self._taskqueue), exitpriority=15
-        )
-        self._state = RUN
+        with undisturbed():
+            self._crew.hire(processes)
+            self._crew.start()
+            self._worker_handler = self._crew.watcher
+            self._task_handler = self._result_handler = self._crew.collector
+            self._terminate = util.Finalize(
+                self, _terminate, args=(self._employer, self._taskqueue), exitpriority=15
+            )
+            self._state = RUN
 
     def __del__(self, _warn: Any = warnings.warn, RUN: str = RUN) -> None:
         if self._state == RUN:

@@ -19,6 +19,7 @@ from ropewalk.concurrent.futures.frames import call_back
 from ropewalk.processes import kinds
 from ropewalk.processes.link import Link
 from ropewalk.processes.memory import deaths_by_memory
+from ropewalk.processes.undisturbed import undisturbed
 from ropewalk.processes.watcher import Watcher, reap
 
 TYPE_CHECKING = False
@@ -125,7 +126,7 @@ class Crew:
 
     def hire(self, count: int = 1) -> None:
         """Starts workers, so many at most, until there are ``size`` of them."""
-        with self.lock:
+        with self.lock, undisturbed():
             if self.terminated or self._employer is None:
                 return
             hired: list[Any] = []
@@ -167,13 +168,14 @@ class Crew:
 
     def _abandon(self) -> None:
         """Ends the workers of a crew whose threads cannot be started: nobody else would notice that they are gone."""
+        employer = self._employer
         self.watcher.stop()
         self.terminate()
         with self.lock:
             members, self.members = list(self.members.values()), {}
         for process in members:
             reap(process)
-            self._employer.fire(process)
+            employer.fire(process)
 
     # --- Collecting
 
@@ -347,17 +349,18 @@ class Crew:
 
     def terminate(self, *, kill: bool = False) -> list[tuple[Any, Any]]:
         """Ends all workers at once. Owner and detail of each task that will not be done."""
-        with self.lock:
-            self.terminated = True
-            members = list(self.members.values())
-        unfinished = self.engine.give_up()
-        for process in members:
-            if kill:
-                process.kill()
-            else:
-                process.terminate()
-        wake(self.engine)
-        return unfinished
+        with undisturbed():
+            with self.lock:
+                self.terminated = True
+                members = list(self.members.values())
+            unfinished = self.engine.give_up()
+            for process in members:
+                if kill:
+                    process.kill()
+                else:
+                    process.terminate()
+            wake(self.engine)
+            return unfinished
 
 
 def wake(engine: _ropewalk.Crew) -> None:

@@ -21,6 +21,7 @@ from ropewalk.concurrent.futures.progress import Progress
 from ropewalk.original import OneOfBoth
 from ropewalk.processes.crew import wake
 from ropewalk.processes.encoding import CALL, KEYWORDS, enlist
+from ropewalk.processes.undisturbed import undisturbed
 
 __all__ = ["ProcessPoolExecutor"]
 
@@ -243,13 +244,11 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
                 self._get_ready()
             elif self._shutdown_thread:
                 raise RuntimeError("cannot resize after shutdown")
-            grown = max_workers > self._max_workers
             self._max_workers = max_workers
             self._ready = False
             if self._crew is not None:
                 self._crew.resize(max_workers)
-                if grown and not self._safe_to_dynamically_spawn_children:
-                    self._crew.hire(max_workers)
+                self._crew.hire(max_workers)
 
     def _get_ready(self) -> None:
         """Raises if no task can be submitted; else there are workers, under the lock."""
@@ -268,18 +267,19 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
     def _begin(self) -> None:
         employer = ExecutorEmployer(self)
         crew = employer.crew
-        crew.hire(1 if self._safe_to_dynamically_spawn_children else self._max_workers)
-        try:
-            crew.start()
-        except RuntimeError as error:
-            self._broken = f"cannot start the threads of the pool: {error}"
-            self._shutdown_thread = True
-            crew.terminate()
-            raise process.BrokenProcessPool(self._broken) from error
-        self._executor_manager_thread = crew.collector
-        self._executor_manager_thread_wakeup = _process._threads_wakeups[crew.collector] = Bell(crew.engine)
-        self._call_queue = CallQueue(crew.engine)
-        self._employer, self._crew, self._engine = employer, crew, crew.engine
+        with undisturbed():
+            crew.hire(1 if self._safe_to_dynamically_spawn_children else self._max_workers)
+            try:
+                crew.start()
+            except RuntimeError as error:
+                self._broken = f"cannot start the threads of the pool: {error}"
+                self._shutdown_thread = True
+                crew.terminate()
+                raise process.BrokenProcessPool(self._broken) from error
+            self._executor_manager_thread = crew.collector
+            self._executor_manager_thread_wakeup = _process._threads_wakeups[crew.collector] = Bell(crew.engine)
+            self._call_queue = CallQueue(crew.engine)
+            self._employer, self._crew, self._engine = employer, crew, crew.engine
 
     def map(
         self,

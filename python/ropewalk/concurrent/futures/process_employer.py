@@ -36,7 +36,6 @@ class ExecutorEmployer(Employer):
     """The executor as its crew sees it, which does not keep it alive."""
 
     def __init__(self, executor: ProcessPoolExecutor) -> None:
-        self.reference = weakref.ref(executor, self._left_alone)
         self.processes = executor._processes
         self.start: Any = executor._mp_context.Process  # type: ignore[union-attr]
         self.initializer = executor._initializer
@@ -51,6 +50,7 @@ class ExecutorEmployer(Employer):
         self.seats: dict[int, int] = {}  # pid -> index
         self.generations: dict[int, int] = {}  # how many had this index
         self.crew = Crew(self, executor._max_workers, raised, board=True)
+        self.reference = weakref.ref(executor, self._left_alone)
         if self.memory_limit is not None:
             self.crew.engine.set_memory_limit(self.memory_limit)
         if executor._max_pending is not None:
