@@ -17,7 +17,7 @@
 //! | [`resident`] | how much memory of its own has a process |
 //! | [`identity`] | which process is this, even after its number is reused |
 //! | [`memory`] | anonymous memory that other processes can map |
-//! | [`private_view`] | part of it, where this process's writes stay its own |
+//! | [`fork_copy`] | part of it that becomes a copy when this process forks |
 //! | [`cgroup`] | how much memory and how many processors may this container use |
 //! | [`watcher`] | the same by a thread, for who has no line to hold on to |
 //! | [`shared_words`] | words that forked processes share |
@@ -48,13 +48,13 @@ pub mod cgroup;
 pub mod child;
 pub mod clock;
 pub mod fork;
+pub mod fork_copy;
 pub mod futex;
 mod futex_call;
 pub mod identity;
 pub mod lifeline;
 pub mod lookout;
 pub mod memory;
-pub mod private_view;
 pub mod resident;
 pub mod robust;
 pub mod shared_futex;

@@ -9,6 +9,7 @@ one that is lost.
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -30,6 +31,8 @@ __all__ = ["Crew", "Employer", "wake"]
 
 #: Workers in a row that die before they are ready, until the crew gives up.
 _STILLBORN = 3
+#: The same for those that were killed: somebody may be about, or something that they do asks for it.
+_KILLED_STILLBORN = 30
 #: Seconds that workers have to end when they are told to.
 _GRACE = 2.0
 
@@ -268,7 +271,7 @@ class Crew:
             self._report(process, exitcode, *lost)
         elif pid not in self._ready and exitcode != 0:
             self._stillborn += 1
-            if self._stillborn >= _STILLBORN or exitcode is None or exitcode > 0:
+            if self._stillborn >= self._patience(exitcode) or exitcode is None or exitcode > 0:
                 self.give_up(
                     f"worker process {pid} ended with {died.signal_name(exitcode) or f'exit code {exitcode}'} "
                     "before it was ready"
@@ -281,6 +284,13 @@ class Crew:
             except Exception as error:
                 if not self.members:
                     self.give_up(f"no worker process can be started: {error}", error)
+
+    def _patience(self, exitcode: int | None) -> int:
+        """How many workers may die in a row before they are ready, this one having ended so."""
+        by_others = (
+            exitcode in (-signal.SIGKILL, -signal.SIGTERM) and deaths_by_memory() == self._out_of_memory
+        )
+        return _KILLED_STILLBORN if by_others else _STILLBORN
 
     def _report(
         self, process: Any, exitcode: int | None, owner: Any, detail: Any, took: float, why: int
@@ -330,13 +340,6 @@ class Crew:
                 return False
             self._dismissed = True
         return not self.members
-
-    def enlist_again(self, put: Callable[[], object]) -> None:
-        """Submits a task once more, by ``put``: unless the crew has given up meanwhile, then it fails with the others."""
-        put()
-        if self.terminated:
-            for owner, detail in self.engine.give_up():
-                self._employer.settle(owner, detail, True, self._employer.broken("the pool was ended"), 0.0)
 
     def give_up(self, why: str, cause: BaseException | None = None, *, kill: bool = False) -> None:
         """Fails all tasks, ends all workers; ``kill``: those that would not heed a polite request too."""

@@ -5,11 +5,12 @@
 //! ```
 //!
 //! A function that goes by its name is encoded once for a crew and looked up once by a worker; anything else that can be
-//! called may carry state, and is encoded and decoded for each call.
+//! called may carry state, and is encoded and decoded for each call. Large buffers of the arguments go beside the call.
 
-use crate::codec::{self, ALL_INSIDE, Message};
+use crate::codec::{self, ALL_INSIDE, LARGE, Message, Part};
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyFunction, PyModule, PyType};
+use ropewalk::process::Loan;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -48,13 +49,14 @@ impl Names {
         message
     }
 
-    /// Appends a call to `out`.
+    /// Appends a call to `out`, and to `parts` what goes beside it.
     ///
     /// # Errors
     /// What pickling raises.
     pub(super) fn write(
         &self,
         out: &mut Vec<u8>,
+        parts: &mut Vec<Part>,
         how: u8,
         function: &Bound<'_, PyAny>,
         arguments: &Bound<'_, PyAny>,
@@ -76,7 +78,8 @@ impl Names {
                     kept
                 }
             };
-            codec::encode(arguments, &mut message, ALL_INSIDE)?;
+            codec::encode(arguments, &mut message, LARGE)?;
+            parts.append(&mut message.parts);
             out.reserve(HEAD + named_message.len() + message.bytes.len());
             out.extend_from_slice(&[how, u8::from(named)]);
             out.extend_from_slice(&u32::try_from(named_message.len()).unwrap_or(u32::MAX).to_le_bytes());
@@ -107,11 +110,16 @@ pub(super) struct Found(HashMap<Box<[u8]>, Py<PyAny>>);
 pub(super) type Read<'py> = (u8, Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 impl Found {
-    /// The call that stands in `body`.
+    /// The call that stands in `body`, with what came beside it.
     ///
     /// # Errors
     /// What unpickling raises; `UnpicklingError` for what is no call.
-    pub(super) fn read<'py>(&mut self, py: Python<'py>, body: &[u8]) -> PyResult<Read<'py>> {
+    pub(super) fn read<'py>(
+        &mut self,
+        py: Python<'py>,
+        body: &[u8],
+        loans: Vec<Loan>,
+    ) -> PyResult<Read<'py>> {
         let (&how, named, function, arguments) = parts(body).ok_or_else(|| codec::no_message(py))?;
         let function = match named.then(|| self.0.get(function)).flatten() {
             Some(known) => known.bind(py).clone(),
@@ -126,7 +134,7 @@ impl Found {
                 read
             }
         };
-        Ok((how, function, codec::decode_bytes(py, arguments)?))
+        Ok((how, function, codec::decode_with(py, arguments, loans)?))
     }
 }
 

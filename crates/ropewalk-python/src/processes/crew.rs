@@ -5,15 +5,15 @@ use super::error;
 use super::harvest::PyHarvest;
 use super::parcel::PyParcel;
 use crate::arguments::{Timeout, Truth};
-use crate::codec;
-use crate::detach::Attached;
+use crate::codec::{self, Part};
+use crate::detach::{Attached, Undisturbed};
 use crate::futures::{Outcome, PyFuture, Reader, Visit};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 use ropewalk::Deadline;
-use ropewalk::future::{Start, State};
+use ropewalk::future::Start;
 use ropewalk::process::{
     Arrival, Crew, EnlistError, Fallen, Handed, Limit, PopError, Refused, Stopping, Terms,
 };
@@ -26,8 +26,6 @@ use std::time::Duration;
 struct Ticket {
     owner: Py<PyAny>,
     detail: Py<PyAny>,
-    /// Another attempt: its future is running already.
-    again: bool,
 }
 
 impl Ticket {
@@ -75,6 +73,9 @@ const FAILED: u8 = 1;
 /// Another one: it is the exception by which its task was stopped.
 const STOPPED: u8 = 4;
 
+/// Instead of a number: the line is full.
+const FULL: u64 = 0;
+
 /// Owner, detail, seconds since it was handed out, why its worker was killed or 0.
 type Lost = (Py<PyAny>, Py<PyAny>, f64, u8);
 
@@ -82,42 +83,74 @@ type Lost = (Py<PyAny>, Py<PyAny>, f64, u8);
 type Told<'py> = (u64, Py<PyAny>, Py<PyAny>, u8, f64, Bound<'py, PyAny>);
 
 impl Shared {
+    /// Whether the owner of a task lets it go to a worker, now that its turn has come. Sets `look` if there is something to be
+    /// told among the arrivals.
+    fn hand(&self, py: Python<'_>, ticket: &Ticket, look: &mut bool) -> Handed {
+        let Ok(future) = ticket.owner.bind(py).cast::<PyFuture>() else { return Handed::Go };
+        match future.get().slot.start() {
+            Ok(Start::Go(work)) => {
+                drop(work);
+                Handed::Go
+            }
+            Ok(Start::Cancelled(wakes)) => {
+                wakes.wake();
+                if future.get().is_retired() {
+                    let ticket =
+                        Ticket { owner: ticket.owner.clone_ref(py), detail: ticket.detail.clone_ref(py) };
+                    self.set_aside(ticket, kind::CANCELLED, String::new());
+                    *look = true;
+                }
+                Handed::Drop
+            }
+            Err(_) => Handed::Drop,
+        }
+    }
+
+    /// Puts a call in line and hands out what may go; its number, or `FULL`.
+    fn enlist(
+        &self,
+        py: Python<'_>,
+        ticket: Ticket,
+        body: &[u8],
+        parts: &[Part],
+        terms: &Terms,
+    ) -> PyResult<u64> {
+        let mut look = false;
+        let enlisted = if parts.is_empty() {
+            self.crew.enlist_on(ticket, body, terms)
+        } else {
+            let parts: Vec<&[u8]> = parts.iter().map(Part::bytes).collect();
+            let hand = |ticket: &Ticket| self.hand(py, ticket, &mut look);
+            self.crew.enlist_parts(ticket, body, &parts, terms, hand, &mut Undisturbed(py))
+        };
+        let id = match enlisted {
+            Ok(id) => id,
+            Err(EnlistError::Full(_)) => return Ok(FULL),
+            Err(EnlistError::Closed(_)) => return Err(closed()),
+        };
+        if look {
+            self.look()?;
+        }
+        self.post(py)?;
+        Ok(id)
+    }
+
+    fn look(&self) -> PyResult<()> {
+        self.crew.notify(kind::LOOK, b"").map_err(error::push)
+    }
+
     /// Hands out what may go. What can not is told among the arrivals.
     fn post(&self, py: Python<'_>) -> PyResult<()> {
         let mut look = false;
-        let mut hand = |ticket: &Ticket| {
-            let Ok(future) = ticket.owner.bind(py).cast::<PyFuture>() else { return Handed::Go };
-            match future.get().slot.start() {
-                Ok(Start::Go(work)) => {
-                    drop(work);
-                    Handed::Go
-                }
-                Ok(Start::Cancelled(wakes)) => {
-                    wakes.wake();
-                    if future.get().is_retired() {
-                        let (owner, detail) = (ticket.owner.clone_ref(py), ticket.detail.clone_ref(py));
-                        self.set_aside(
-                            Ticket { owner, detail, again: false },
-                            kind::CANCELLED,
-                            String::new(),
-                        );
-                        look = true;
-                    }
-                    Handed::Drop
-                }
-                Err(refused) if ticket.again && refused.state == State::Running => Handed::Go,
-                Err(_) => Handed::Drop,
-            }
-        };
         let mut refused = Vec::new();
-        while let Err(it) = self.crew.post(&mut hand) {
+        while let Err(it) = self.crew.post(|ticket| self.hand(py, ticket, &mut look), &mut Undisturbed(py)) {
             refused.push(it);
         }
         for Refused { ticket, why } in refused {
             self.set_aside(ticket, kind::REFUSED, error::push(why).to_string());
             look = true;
         }
-        if look { self.crew.notify(kind::LOOK, b"").map_err(error::push) } else { Ok(()) }
+        if look { self.look() } else { Ok(()) }
     }
 
     fn set_aside(&self, ticket: Ticket, kind: u8, text: String) {
@@ -210,6 +243,16 @@ impl PyCrew {
         Ok(board.as_raw_fd())
     }
 
+    /// Blocks for large buffers of tasks and answers: being written, in line, in the hands of who took them out.
+    #[getter]
+    fn blocks(&self, py: Python<'_>) -> PyResult<(usize, usize, usize)> {
+        let crew = &self.0.crew;
+        let (tasks, answers) =
+            py.detach(|| Ok((crew.tasks().blocks()?, crew.answers().blocks()?))).map_err(error::fault)?;
+        let (writing, queued) = (tasks.writing + answers.writing, tasks.queued + answers.queued);
+        Ok((writing, queued, tasks.reading + answers.reading))
+    }
+
     /// How many workers there are: it decides how many tasks are handed out ahead.
     fn set_workers(&self, py: Python<'_>, workers: usize) -> PyResult<()> {
         self.0.crew.set_workers(workers);
@@ -229,19 +272,13 @@ impl PyCrew {
         arguments: &Bound<'_, PyAny>,
         priority: i64,
     ) -> PyResult<u64> {
-        let mut body = Vec::new();
-        self.0.names.write(&mut body, how, function, arguments)?;
+        let (mut body, mut parts) = (Vec::new(), Vec::new());
+        self.0.names.write(&mut body, &mut parts, how, function, arguments)?;
         if let Ok(future) = owner.cast_bound::<PyFuture>(py) {
             let reader: Weak<dyn Reader> = Arc::downgrade(&self.0) as Weak<dyn Reader>;
             future.get().read_from(reader);
         }
-        let id = self
-            .0
-            .crew
-            .enlist(Ticket { owner, detail, again: false }, priority, &body)
-            .map_err(|_| closed())?;
-        self.0.post(py)?;
-        Ok(id)
+        self.0.enlist(py, Ticket { owner, detail }, &body, &parts, &Terms { priority, ..Terms::default() })
     }
 
     /// As `enlist`, on terms of its own. 0 if it is `bounded` and the line is full. `again`: another attempt at a task
@@ -262,23 +299,16 @@ impl PyCrew {
         bounded: bool,
         again: bool,
     ) -> PyResult<u64> {
-        let mut body = Vec::new();
-        self.0.names.write(&mut body, how, function, arguments)?;
+        let (mut body, mut parts) = (Vec::new(), Vec::new());
+        self.0.names.write(&mut body, &mut parts, how, function, arguments)?;
         if let Ok(future) = owner.cast_bound::<PyFuture>(py) {
             let reader: Weak<dyn Reader> = Arc::downgrade(&self.0) as Weak<dyn Reader>;
             future.get().read_from(reader);
         }
         let seconds = |it: f64| Duration::try_from_secs_f64(it.max(0.0)).unwrap_or(Duration::MAX);
         let limit = Limit { time: timeout.map(seconds), grace: grace.map_or(Duration::MAX, seconds) };
-        let terms = Terms { priority, limit, bounded };
-        match self.0.crew.enlist_on(Ticket { owner, detail, again }, &body, &terms) {
-            Ok(id) => self.0.post(py).map(|()| id),
-            Err(EnlistError::Full(ticket)) => {
-                drop(ticket);
-                Ok(0)
-            }
-            Err(EnlistError::Closed(_)) => Err(closed()),
-        }
+        let terms = Terms { priority, limit, bounded, again };
+        self.0.enlist(py, Ticket { owner, detail }, &body, &parts, &terms)
     }
 
     /// Calls on such terms are refused while so many are in line.
@@ -314,16 +344,16 @@ impl PyCrew {
         calls: &Bound<'_, PyList>,
         number: usize,
     ) -> PyResult<(usize, Option<PyErr>)> {
-        let mut body = Vec::new();
+        let (mut body, mut parts) = (Vec::new(), Vec::new());
         for (place, arguments) in calls.iter().enumerate() {
             body.clear();
-            if let Err(error) = self.0.names.write(&mut body, how, function, &arguments) {
+            parts.clear();
+            if let Err(error) = self.0.names.write(&mut body, &mut parts, how, function, &arguments) {
                 return Ok((place, Some(error)));
             }
             let detail = (number + place, how, function, arguments).into_py_any(py)?;
-            let ticket = Ticket { owner: owner.clone().unbind(), detail, again: false };
-            self.0.crew.enlist(ticket, 0, &body).map_err(|_| closed())?;
-            self.0.post(py)?;
+            let ticket = Ticket { owner: owner.clone().unbind(), detail };
+            self.0.enlist(py, ticket, &body, &parts, &Terms::default())?;
         }
         Ok((calls.len(), None))
     }
@@ -444,8 +474,8 @@ impl Reader for Shared {
             Ok(Some(arrival)) => match self.tell(py, arrival)? {
                 None => Ok(Visit::Elsewhere),
                 Some((0, owner, detail, kind, _, _)) => {
-                    self.set_aside(Ticket { owner, detail, again: false }, kind, String::new());
-                    self.crew.notify(kind::LOOK, b"").map_err(error::push)?;
+                    self.set_aside(Ticket { owner, detail }, kind, String::new());
+                    self.look()?;
                     Ok(Visit::Elsewhere)
                 }
                 Some((_, _, detail, kind, _, parcel)) => {
@@ -460,12 +490,14 @@ impl Reader for Shared {
     }
 
     fn stop(&self, future: &Bound<'_, PyFuture>) -> PyResult<bool> {
-        match self.crew.stop(|ticket| ticket.owner.as_ptr() == future.as_ptr()) {
+        let address = future.as_ptr() as usize;
+        // It may have to wait for a thread that wants the GIL.
+        match future.py().detach(|| self.crew.stop(|ticket| ticket.owner.as_ptr() as usize == address)) {
             Stopping::Asked => Ok(true),
             Stopping::Unknown => Ok(false),
             Stopping::Withdrawn(ticket) => {
                 self.set_aside(ticket, kind::WITHDRAWN, String::new());
-                self.crew.notify(kind::LOOK, b"").map_err(error::push)?;
+                self.look()?;
                 Ok(true)
             }
         }

@@ -63,7 +63,8 @@ impl PyCrewWorker {
 
     /// What the task in hand is: how it is called, the function, its arguments.
     fn call<'py>(&mut self, py: Python<'py>) -> PyResult<Read<'py>> {
-        self.found.read(py, self.worker.body())
+        let loans = self.worker.take_loans();
+        self.found.read(py, self.worker.body(), loans)
     }
 
     /// Answers the task in hand with an object. Raises what encoding it raises; the task is in hand then as before.

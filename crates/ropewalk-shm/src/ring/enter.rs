@@ -101,6 +101,9 @@ pub fn is_due(last: &AtomicU64, pause: Duration) -> bool {
 
 impl Drop for Store {
     fn drop(&mut self) {
+        if self.keeps_slot() {
+            return;
+        }
         if let (Some(number), Ok(Some(held))) = (self.member.number(), self.lock_patiently()) {
             self.table().leave(&held, number);
         }

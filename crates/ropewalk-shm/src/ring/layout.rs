@@ -35,7 +35,7 @@ use ropewalk_os::{cgroup, identity};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// The version of everything in this file. C libraries whose mutexes differ in size have different layouts.
 const LAYOUT: u32 = 2 << 16 | std::mem::size_of::<RobustMutex>() as u32;
@@ -155,6 +155,8 @@ pub struct Store {
     granules: u32,
     block_from: usize,
     tracks: bool,
+    /// The slot stays when this value goes: it has blocks that forked children may look at.
+    keeps_slot: AtomicBool,
 }
 
 impl Store {
@@ -237,8 +239,16 @@ impl Store {
     /// What a segment's header says, once: what is compared with its size is what is used later.
     fn of(segment: Segment) -> Store {
         let member = Membership::default();
-        let mut store =
-            Store { segment, member, bell: None, largest: 0, granules: 0, block_from: 0, tracks: false };
+        let mut store = Store {
+            segment,
+            member,
+            bell: None,
+            largest: 0,
+            granules: 0,
+            block_from: 0,
+            tracks: false,
+            keeps_slot: AtomicBool::new(false),
+        };
         let header = store.header();
         let [largest, granules, track] =
             [&header.largest, &header.granules, &header.track].map(|word| word.load(Ordering::Relaxed));
@@ -291,6 +301,16 @@ impl Store {
     fn behind_the_ring(&self, offset: usize) -> NonNull<u8> {
         // SAFETY: rule 4.
         unsafe { self.segment.mapping().start().add((FIRST << (self.largest + 1)) + offset) }
+    }
+
+    /// This process has blocks that it will not give back: they are free when it has ended.
+    pub fn keep_slot(&self) {
+        self.keeps_slot.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it does.
+    pub fn keeps_slot(&self) -> bool {
+        self.keeps_slot.load(Ordering::Relaxed)
     }
 
     /// The memory of a block of `len` bytes; whoever has the block may use it.

@@ -50,6 +50,7 @@ mod state;
 mod wait;
 
 pub use arena::Blocks;
+pub use draft::Prepared;
 pub use error::{DoneError, Fault, JoinError, PopError, PushError};
 pub use layout::Options;
 pub use loan::Loan;

@@ -3,6 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `queue` | byte records, first in, first out; bounded or not; with shutdown and a count of the unfinished |
+//! | `parts` | records that come with buffers beside their body |
 //! | `hand` | which record each process has taken out, and which were lost |
 //! | `crew` | tasks for worker processes, and their answers |
 //! | `pool` | worker processes that do functions of this program |
@@ -35,6 +36,7 @@ mod lock;
 mod look;
 pub mod message;
 pub(crate) mod object;
+mod parts;
 mod pool;
 mod queue;
 mod readable;
@@ -57,7 +59,7 @@ pub use queue::Queue;
 pub use ropewalk_os::identity::Identity;
 pub use ropewalk_shm::board::{Board, Seat};
 pub use ropewalk_shm::ring::{
-    Blocks, Counts, DoneError, Fault, JoinError, Loan, Options, PopError, PushError,
+    Blocks, Counts, DoneError, Fault, JoinError, Loan, Options, PopError, Prepared, PushError,
 };
 pub use ropewalk_shm::segment::OpenError;
 pub use semaphore::Semaphore;

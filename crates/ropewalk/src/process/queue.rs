@@ -1,8 +1,6 @@
 //! Byte records between processes.
 
-use super::{
-    Blocks, Counts, DoneError, Fault, Iter, JoinError, Loan, OpenError, Options, PopError, PushError,
-};
+use super::{Blocks, Counts, DoneError, Fault, Iter, JoinError, OpenError, Options, PopError, PushError};
 use ropewalk_os::{Block, Deadline, Plain};
 use ropewalk_shm::ring::Ring;
 use std::fs::File;
@@ -175,31 +173,6 @@ impl Queue {
         self.ring.push(record, block, deadline)
     }
 
-    /// Puts a record in that has buffers beside its body. Who takes it out by [`Queue::pop_parts`] gets each buffer as a
-    /// [`Loan`]; who takes it out otherwise gets all of it in one piece. As [`Queue::push`] else.
-    ///
-    /// # Errors
-    /// [`PushError`]; the record is then not inside.
-    ///
-    /// ```
-    /// use ropewalk::{Deadline, Plain, process::Queue};
-    /// let queue = Queue::unbounded()?;
-    /// queue.push_parts(b"an image", &[&[7; 100_000]], &mut Plain, Deadline::NEVER).unwrap();
-    /// let (mut body, mut loans) = (Vec::new(), Vec::new());
-    /// queue.pop_parts(&mut body, &mut loans, &mut Plain, Deadline::NEVER).unwrap();
-    /// assert_eq!((body.as_slice(), loans[0].len()), (b"an image".as_slice(), 100_000));
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn push_parts<B: Block>(
-        &self,
-        body: &[u8],
-        buffers: &[&[u8]],
-        block: &mut B,
-        deadline: Deadline,
-    ) -> Result<u64, PushError<B::Interrupt>> {
-        self.ring.push_parts(body, buffers, block, deadline)
-    }
-
     /// Puts a record in if there is room now.
     ///
     /// # Errors
@@ -266,32 +239,6 @@ impl Queue {
         deadline: Deadline,
     ) -> Result<u64, PopError<B::Interrupt>> {
         self.ring.pop(into, block, deadline)
-    }
-
-    /// As [`Queue::pop_into`], but the buffers that came with the record become `loans`, and `body` is its body alone.
-    ///
-    /// # Errors
-    /// [`PopError`]; `body` and `loans` then hold anything.
-    ///
-    /// ```
-    /// use ropewalk::{Deadline, Plain, process::Queue};
-    /// let queue = Queue::unbounded()?;
-    /// queue.push_parts(b"body", &[b"buffer"], &mut Plain, Deadline::NEVER).unwrap();
-    /// let (mut body, mut loans) = (Vec::new(), Vec::new());
-    /// queue.pop_parts(&mut body, &mut loans, &mut Plain, Deadline::NEVER).unwrap();
-    /// assert_eq!(body, b"body");
-    /// loans[0][0] = b'B'; // it is ours
-    /// assert_eq!(&*loans[0], b"Buffer");
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn pop_parts<B: Block>(
-        &self,
-        body: &mut Vec<u8>,
-        loans: &mut Vec<Loan>,
-        block: &mut B,
-        deadline: Deadline,
-    ) -> Result<u64, PopError<B::Interrupt>> {
-        self.ring.pop_parts(body, loans, block, deadline)
     }
 
     /// Waits until a record is inside, at most until `deadline`, and leaves it there. Who takes it next may be another.

@@ -112,12 +112,15 @@ class ExecutorEmployer(Employer):
         """An executor has none."""
 
     def _tries_again(self, owner: Any, detail: Assignment, error: BaseException) -> bool:
-        if self.crew.terminated or owner.done() or not detail.tries_again(error):
+        engine = self.crew.engine
+        if engine.closed or owner.done() or not detail.tries_again(error):
             return False
         try:
-            self.crew.enlist_again(lambda: self.enlist(self.crew.engine, owner, detail, False, True))
-        except Exception as reason:  # it can not be sent any more
-            reason.__cause__ = error
+            self.enlist(engine, owner, detail, False, True)
+        except Exception as reason:
+            if engine.closed:  # the crew has given up just now
+                return False
+            reason.__cause__ = error  # it can not be sent any more
             owner.set_exception(reason)
         if owner.__dict__.get("_unwanted"):
             owner._stop()

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// The kind of a notice that means nothing but that.
 pub(super) const LOOK_UP: u8 = 0;
+/// How often the host looks whether there is room for a task, when nothing else would call it.
+const STUCK: Duration = Duration::from_millis(10);
 
 /// What came back.
 ///
@@ -50,7 +52,8 @@ pub enum Arrival<T> {
 
 impl<T> Crew<T> {
     /// The next answer or notice, waiting until `deadline`. An answer to a task that has come out already is dropped.
-    /// For one thread at a time, the host of the crew.
+    /// For one thread at a time, the host of the crew. It [posts](Crew::post) after each, and after `Empty`, which may come
+    /// before the deadline.
     ///
     /// # Errors
     /// [`PopError`].
@@ -84,12 +87,15 @@ impl<T> Crew<T> {
                 });
                 continue;
             }
+            let stuck = self.is_stuck();
+            let until = if stuck { until.earlier(Deadline::after(STUCK)) } else { until };
             let read = self.read(block, until);
             self.overtime.awake();
             match read {
                 Ok(Some(arrival)) => return Ok(arrival),
                 Ok(None) => {}
-                Err(PopError::Empty) if until != deadline => {}
+                // Who is stuck is to post again.
+                Err(PopError::Empty) if until != deadline && !stuck => {}
                 Err(error) => return Err(error),
             }
         }
@@ -128,7 +134,7 @@ impl<T> Crew<T> {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<Option<Arrival<T>>, PopError<B::Interrupt>> {
-        if !self.reading.enter(self.unfinished() == 1 && !self.overtime.is_looking()) {
+        if !self.reading.enter(self.only_one_is_out() && !self.overtime.is_looking()) {
             return Ok(None);
         }
         // The host may have dealt with it just before it went.

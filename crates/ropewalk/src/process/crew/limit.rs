@@ -41,6 +41,8 @@ pub struct Terms {
     pub limit: Limit,
     /// Whether it is refused if the line is full: see [`Crew::set_max_pending`].
     pub bounded: bool,
+    /// Whether it was handed out before, and this is another attempt: its owner is not asked, and it is not withdrawn.
+    pub again: bool,
 }
 
 /// Why a task shall stop.
@@ -111,12 +113,10 @@ impl<T> Crew<T> {
         if terms.bounded && self.room.is_full(inside.line.len()) {
             return Err(EnlistError::Full(ticket));
         }
-        let id = inside.next;
-        inside.next += 1;
+        let id = inside.number();
         record::write_task(&mut record, id, body);
         let others = inside.line.len() + inside.moving + inside.posted.len();
-        let Terms { priority, limit, .. } = *terms;
-        inside.line.push(Waiting { id, priority, ticket, record, limit });
+        inside.line.push(Waiting::new(id, ticket, record, Box::default(), terms));
         drop(inside);
         if others > 0 {
             self.reading.call();
@@ -133,7 +133,7 @@ impl<T> Crew<T> {
     /// let crew = Crew::new()?;
     /// let board = crew.look_after()?;
     /// crew.enlist('a', 0, b"task").unwrap();
-    /// crew.post(|_| Handed::Go).unwrap();
+    /// crew.post(|_| Handed::Go, &mut Plain).unwrap();
     /// assert_eq!(crew.stop(|ticket| *ticket == 'a'), Stopping::Asked);
     ///
     /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
@@ -143,16 +143,23 @@ impl<T> Crew<T> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn stop(&self, like: impl Fn(&T) -> bool) -> Stopping<T> {
-        let mut inside = self.inside.lock();
-        if let Some(id) = inside.posted.find(&like) {
-            let asked = self.overtime.stop(&mut inside.posted, id, Why::Cancelled);
-            self.overtime.changed(&inside.posted, &self.reading, || self.look_up());
-            return if asked { Stopping::Asked } else { Stopping::Unknown };
-        }
-        let found = inside.line.find(like);
-        match found.and_then(|id| inside.line.remove(id)) {
-            Some(ticket) => Stopping::Withdrawn(ticket),
-            None => Stopping::Unknown,
+        loop {
+            let mut inside = self.inside.lock();
+            if let Some(id) = inside.posted.find(&like) {
+                let asked = self.overtime.stop(&mut inside.posted, id, Why::Cancelled);
+                self.overtime.changed(&inside.posted, &self.reading, || self.look_up());
+                return if asked { Stopping::Asked } else { Stopping::Unknown };
+            }
+            let found = inside.line.find(&like);
+            if let Some(ticket) = found.and_then(|id| inside.line.take_out(id)) {
+                return Stopping::Withdrawn(ticket);
+            }
+            if inside.moving == 0 {
+                return Stopping::Unknown;
+            }
+            // It may be the one that is on its way between the two.
+            drop(inside);
+            std::thread::yield_now();
         }
     }
 }

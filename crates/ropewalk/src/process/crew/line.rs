@@ -1,6 +1,6 @@
 //! The tasks that wait: by priority, then in their order.
 
-use super::Limit;
+use super::{Limit, Terms};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// A task in line.
@@ -11,6 +11,23 @@ pub(super) struct Waiting<T> {
     pub(super) ticket: T,
     pub(super) record: Vec<u8>,
     pub(super) limit: Limit,
+    /// Buffers beside the record, kept for it until there is room.
+    pub(super) parts: Box<[Box<[u8]>]>,
+    /// Its owner knows that it was handed out, though there was no room in the end: it is not withdrawn any more.
+    pub(super) handed: bool,
+}
+
+impl<T> Waiting<T> {
+    pub(super) fn new(
+        id: u64,
+        ticket: T,
+        record: Vec<u8>,
+        parts: Box<[Box<[u8]>]>,
+        terms: &Terms,
+    ) -> Waiting<T> {
+        let Terms { priority, limit, again, .. } = *terms;
+        Waiting { id, priority, ticket, record, limit, parts, handed: again }
+    }
 }
 
 /// Tasks of the ordinary priority stand in a plain queue, for there may be millions; the few others in a tree.
@@ -71,8 +88,17 @@ impl<T> Line<T> {
         Some(waiting)
     }
 
-    /// Out of the middle, by its number.
+    /// Out of the middle, by its number, unless it was handed out.
     pub(super) fn remove(&mut self, id: u64) -> Option<T> {
+        let handed = match self.ranks.get(&id) {
+            Some(&priority) => self.ranked.get(&(std::cmp::Reverse(priority), id))?.handed,
+            None => self.plain[self.place(id)?].as_ref()?.handed,
+        };
+        if handed { None } else { self.take_out(id) }
+    }
+
+    /// Out of the middle, by its number.
+    pub(super) fn take_out(&mut self, id: u64) -> Option<T> {
         if let Some(priority) = self.ranks.remove(&id) {
             return self.ranked.remove(&(std::cmp::Reverse(priority), id)).map(|waiting| waiting.ticket);
         }
@@ -117,9 +143,14 @@ impl<T> Line<T> {
         self.plain.len() - self.holes + self.ranked.len()
     }
 
+    /// All, the first in line first.
+    pub(super) fn into_waiting(mut self) -> impl Iterator<Item = Waiting<T>> {
+        std::iter::from_fn(move || self.pop())
+    }
+
     /// All tickets, the first in line first.
-    pub(super) fn into_tickets(mut self) -> Vec<T> {
-        std::iter::from_fn(|| self.pop()).map(|waiting| waiting.ticket).collect()
+    pub(super) fn into_tickets(self) -> Vec<T> {
+        self.into_waiting().map(|waiting| waiting.ticket).collect()
     }
 }
 
@@ -130,7 +161,15 @@ mod tests {
     fn line(priorities: &[i64]) -> Line<u64> {
         let mut line = Line::default();
         for (id, &priority) in (1..).zip(priorities) {
-            line.push(Waiting { id, priority, ticket: id, record: Vec::new(), limit: Limit::default() });
+            line.push(Waiting {
+                id,
+                priority,
+                ticket: id,
+                record: Vec::new(),
+                limit: Limit::default(),
+                parts: Box::default(),
+                handed: false,
+            });
         }
         line
     }

@@ -13,6 +13,7 @@
 //! | `posted` | the tasks that are with the workers, and when to look at which |
 //! | `overtime` | the looks: whose time is over, whose memory is beyond the limit |
 //! | `room` | a line that is full: who submits waits |
+//! | `posting` | tasks on their way from the line to the shared queue |
 //! | `window` | how many tasks the shared queue should hold |
 //! | `reading` | who reads the answers: a thread for all, or the one that waits |
 //! | `record` | how tasks and answers are written |
@@ -28,6 +29,7 @@ mod limit;
 mod line;
 mod overtime;
 mod posted;
+mod posting;
 mod reading;
 mod record;
 mod room;
@@ -60,7 +62,7 @@ use window::Window;
 /// let crew = Crew::new()?;
 /// crew.set_workers(1);
 /// crew.enlist("the ticket", 0, b"task").unwrap();
-/// crew.post(|_ticket| Handed::Go).unwrap();
+/// crew.post(|_ticket| Handed::Go, &mut Plain).unwrap();
 ///
 /// // As another process would:
 /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
@@ -90,6 +92,10 @@ struct Inside<T> {
     posted: Table<T>,
     /// Tasks between the line and the queue, while their tickets are asked.
     moving: usize,
+    /// Whether a thread is moving tasks: one at a time, so that they stay in their order.
+    posting: bool,
+    /// Nothing is in the queue, and still it has no room for the first in line: workers hold its memory.
+    stuck: bool,
     window: Window,
     /// Records that dead processes had in hand, about which nobody has asked yet.
     fallen: Vec<(Identity, u64)>,
@@ -100,11 +106,12 @@ struct Inside<T> {
 /// What the owner of a ticket says when its task is about to be handed to the workers.
 ///
 /// ```
+/// use ropewalk::Plain;
 /// use ropewalk::process::{Crew, Handed};
 /// let crew = Crew::new()?;
 /// crew.enlist("wanted", 0, b"task").unwrap();
 /// crew.enlist("not wanted any more", 0, b"task").unwrap();
-/// crew.post(|ticket| if *ticket == "wanted" { Handed::Go } else { Handed::Drop }).unwrap();
+/// crew.post(|ticket| if *ticket == "wanted" { Handed::Go } else { Handed::Drop }, &mut Plain).unwrap();
 /// assert_eq!(crew.unfinished(), 1);
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -127,19 +134,35 @@ impl<T> Crew<T> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn new() -> io::Result<Crew<T>> {
+        Crew::with(&Options::default())
+    }
+
+    /// As [`Crew::new`], with queues made to measure; that of tasks tracks in any case.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Options};
+    /// let crew = Crew::<u32>::with(&Options { max_block_bytes: 1 << 20, ..Options::default() })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn with(options: &Options) -> io::Result<Crew<T>> {
         let inside = Inside {
             line: Line::default(),
             posted: Table::default(),
             moving: 0,
+            posting: false,
+            stuck: false,
             window: Window::default(),
             fallen: Vec::new(),
             next: 1,
             closed: false,
         };
-        let tasks = Queue::with(&Options { track: true, ..Options::default() })?;
+        let tasks = Queue::with(&Options { track: true, ..*options })?;
         Ok(Crew {
             tasks,
-            answers: Queue::unbounded()?,
+            answers: Queue::with(options)?,
             inside: Mutex::new(inside),
             reading: Reading::new(),
             overtime: Overtime::default(),
@@ -216,57 +239,6 @@ impl<T> Crew<T> {
         self.enlist_on(ticket, body, &terms).map_err(EnlistError::into_ticket)
     }
 
-    /// Hands tasks to the workers, as many as the window lets through. `hand` is asked about each ticket first, with no
-    /// lock held.
-    ///
-    /// # Errors
-    /// [`Refused`]: a task that the queue can never take, with its ticket; the others are handed on by the next call.
-    ///
-    /// ```
-    /// use ropewalk::process::{Crew, Handed};
-    /// let crew = Crew::new()?;
-    /// crew.enlist('a', 0, b"task").unwrap();
-    /// crew.post(|_| Handed::Drop).unwrap();
-    /// assert!(crew.is_idle());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn post(&self, mut hand: impl FnMut(&T) -> Handed) -> Result<(), Refused<T>> {
-        loop {
-            let waiting = {
-                let mut inside = self.inside.lock();
-                if inside.posted.len() + inside.moving >= inside.window.limit() {
-                    return Ok(());
-                }
-                let Some(waiting) = inside.line.pop() else { return Ok(()) };
-                inside.moving += 1;
-                self.room.look(inside.line.len());
-                waiting
-            };
-            let handed = hand(&waiting.ticket);
-            let mut inside = self.inside.lock();
-            inside.moving -= 1;
-            if handed == Handed::Drop {
-                drop(inside);
-                drop(waiting);
-                continue;
-            }
-            // Under the lock: who asks for a record by its number must find it.
-            match self.tasks.try_push(&waiting.record) {
-                Ok(sequence) => {
-                    let Waiting { id, ticket, record, limit, .. } = waiting;
-                    inside.window.posted(record.len());
-                    inside.posted.insert(id, Posted::new(ticket, sequence, record.len(), limit));
-                    self.overtime.posted(&mut inside.posted, id, &self.reading, || self.look_up());
-                }
-                Err(PushError::Full) => {
-                    inside.line.push_again(waiting);
-                    return Ok(());
-                }
-                Err(why) => return Err(Refused { ticket: waiting.ticket, why }),
-            }
-        }
-    }
-
     /// Takes a task back that no worker has been handed.
     ///
     /// ```
@@ -289,18 +261,23 @@ impl<T> Crew<T> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn withdraw_all(&self) -> Vec<T> {
-        let line = std::mem::take(&mut self.inside.lock().line);
+        let mut inside = self.inside.lock();
+        let line = std::mem::take(&mut inside.line);
+        let (withdrawn, handed) = line.into_waiting().partition::<Vec<_>, _>(|waiting| !waiting.handed);
+        handed.into_iter().for_each(|waiting| inside.line.push(waiting));
+        drop(inside);
         self.room.open();
-        line.into_tickets()
+        withdrawn.into_iter().map(|waiting| waiting.ticket).collect()
     }
 
-    /// Takes every task back, also those that workers were handed: their answers will be dropped.
+    /// Takes every task back, also those that workers were handed: their answers will be dropped. None is taken any more.
     ///
     /// ```
+    /// use ropewalk::Plain;
     /// use ropewalk::process::{Crew, Handed};
     /// let crew = Crew::new()?;
     /// crew.enlist('a', 0, b"task").unwrap();
-    /// crew.post(|_| Handed::Go).unwrap();
+    /// crew.post(|_| Handed::Go, &mut Plain).unwrap();
     /// assert_eq!(crew.give_up(), ['a']);
     /// assert!(crew.is_idle());
     /// # Ok::<(), std::io::Error>(())
@@ -309,6 +286,7 @@ impl<T> Crew<T> {
         let (line, posted) = {
             let mut inside = self.inside.lock();
             inside.window.forget();
+            inside.closed = true;
             (std::mem::take(&mut inside.line), std::mem::take(&mut inside.posted))
         };
         self.room.open();
@@ -438,10 +416,11 @@ impl<T> Crew<T> {
 /// A task that can not be handed to any worker.
 ///
 /// ```
+/// use ropewalk::Plain;
 /// use ropewalk::process::{Crew, Handed, PushError, Refused};
 /// let crew = Crew::new()?;
 /// crew.enlist("the ticket", 0, b"task").unwrap();
-/// let posted: Result<(), Refused<&str>> = crew.post(|_| Handed::Go);
+/// let posted: Result<(), Refused<&str>> = crew.post(|_| Handed::Go, &mut Plain);
 /// assert!(posted.is_ok()); // it would take a task of a gibibyte
 /// # Ok::<(), std::io::Error>(())
 /// ```

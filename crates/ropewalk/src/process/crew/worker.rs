@@ -2,7 +2,7 @@
 
 use super::record;
 use crate::primitive::Arc;
-use crate::process::{Board, Fault, Identity, OpenError, PopError, PushError, Queue, Seat};
+use crate::process::{Board, Fault, Identity, Loan, OpenError, PopError, PushError, Queue, Seat};
 use ropewalk_os::{Block, Deadline, clock};
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 ///
 /// let crew = Crew::new()?;
 /// crew.enlist((), 0, b"task").unwrap();
-/// crew.post(|_| Handed::Go).unwrap();
+/// crew.post(|_| Handed::Go, &mut Plain).unwrap();
 /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
 /// let task = worker.take(&mut Plain, Deadline::NEVER).unwrap();
 /// assert_eq!(worker.body(), b"task");
@@ -30,6 +30,7 @@ pub struct Worker {
     /// Whether a task is in hand.
     busy: bool,
     record: Vec<u8>,
+    loans: Vec<Loan>,
     answer: Vec<u8>,
     seat: Option<Arc<Seat>>,
     /// Whether it must take nothing else: it is being killed.
@@ -97,6 +98,7 @@ impl Worker {
             answers,
             busy: false,
             record: Vec::new(),
+            loans: Vec::new(),
             answer: Vec::new(),
             seat: None,
             condemned: false,
@@ -145,7 +147,7 @@ impl Worker {
         if self.condemned {
             return Err(TakeError::Dismissed);
         }
-        match self.tasks.pop_into(&mut self.record, block, deadline) {
+        match self.tasks.pop_parts(&mut self.record, &mut self.loans, block, deadline) {
             Ok(_) => self.busy = true,
             Err(PopError::Empty) => return Err(TakeError::None),
             Err(PopError::ShutDown) => return Err(TakeError::Dismissed),
@@ -177,6 +179,19 @@ impl Worker {
         self.record.get(record::NUMBER..).unwrap_or(&[])
     }
 
+    /// The buffers that came with the task in hand, once.
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Worker};
+    /// let crew = Crew::<u32>::new()?;
+    /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+    /// assert!(worker.take_loans().is_empty());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn take_loans(&mut self) -> Vec<Loan> {
+        std::mem::take(&mut self.loans)
+    }
+
     /// Answers a task by a body and buffers beside it, waiting for room until `deadline`; then nothing is in hand any more.
     ///
     /// # Errors
@@ -187,7 +202,7 @@ impl Worker {
     /// use ropewalk::{Deadline, Plain};
     /// let crew = Crew::new()?;
     /// crew.enlist((), 0, b"task").unwrap();
-    /// crew.post(|_| Handed::Go).unwrap();
+    /// crew.post(|_| Handed::Go, &mut Plain).unwrap();
     /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
     /// let task = worker.take(&mut Plain, Deadline::NEVER).unwrap();
     /// worker.answer(&task, 0, b"done", &[], &mut Plain, Deadline::NEVER).unwrap();
@@ -217,6 +232,7 @@ impl Worker {
 
     fn put_down(&mut self) {
         self.tasks.put_down();
+        self.loans.clear();
         self.busy = false;
     }
 
