@@ -40,8 +40,6 @@ class Duties:
         """A task is about to be done."""
         if self._forwarding is not None:
             self._forwarding.task = function
-        if self._stream is not None:
-            self._stream.look()
 
     def after(self) -> bool:
         """It was done, and is not yet answered. Whether this worker should take another."""

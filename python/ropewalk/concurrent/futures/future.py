@@ -131,12 +131,13 @@ class Future(_ropewalk.Future, _Original, metaclass=OneOfBoth):  # type: ignore[
         return True
 
     def _cancel_running(self) -> bool:
+        # First, for an attempt at its call that ends just now: there shall be no other.
+        self.__dict__["_unwanted"] = True
         asked = self._stop()
-        if asked is False and self.running():
-            # Its outcome is being looked at. Should there be another attempt, that is to know.
-            self.__dict__["_unwanted"] = True
-            return bool(self._stop()) or self.running()
-        return bool(asked)
+        if asked is None:
+            del self.__dict__["_unwanted"]
+            return False
+        return asked or self.running()
 
     def _was_stopped(self) -> None:
         """Its call was stopped while it was running: it counts as cancelled now, unless it is done already."""

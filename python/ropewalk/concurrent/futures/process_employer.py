@@ -115,6 +115,9 @@ class ExecutorEmployer(Employer):
         engine = self.crew.engine
         if engine.closed or owner.done() or not detail.tries_again(error):
             return False
+        if owner.__dict__.get("_unwanted"):
+            owner._was_stopped()
+            return True
         try:
             self.enlist(engine, owner, detail, False, True)
         except Exception as reason:
