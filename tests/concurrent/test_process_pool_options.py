@@ -310,7 +310,9 @@ def test_what_a_task_says_is_said_by_the_parent_before_its_result_is_there(metho
         assert "[say] to errors\n" in errors
         assert heard == [("tests.tasks", "WARNING", "logged hello", "say", pid)]
         ours = [it for it in warned if "warned hello" in str(it.message)]
-        assert [(it.category, str(it.message)) for it in ours] == [(UserWarning, "warned hello (in task say)")]
+        assert [(it.category, str(it.message)) for it in ours] == [
+            (UserWarning, "warned hello (in task say)")
+        ]
         assert ours[0].filename == tasks.__file__
     finally:
         logger.removeHandler(listener)
@@ -392,7 +394,13 @@ def test_a_future_can_be_awaited(pool):
             assert await executor.submit(tasks.double, 2) == 4
             with pytest.raises(ZeroDivisionError):
                 await executor.submit(divmod, 1, 0)
-            assert await asyncio.gather(*(executor.submit(tasks.double, x) for x in range(5))) == [0, 2, 4, 6, 8]
+            assert await asyncio.gather(*(executor.submit(tasks.double, x) for x in range(5))) == [
+                0,
+                2,
+                4,
+                6,
+                8,
+            ]
             assert await asyncio.wrap_future(executor.submit(tasks.double, 3)) == 6
             assert await asyncio.wait_for(executor.submit(tasks.double, 3), LONG) == 6
             future = executor.submit(tasks.double, 3)

@@ -297,7 +297,9 @@ def test_options_of_the_executor_are_those_of_its_tasks(tmp_path):
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(1, context, timeout=0.05, retries=1) as executor:
         assert executor.submit(tasks.hold).exception(LONG).attempt == 2
-        assert executor.with_options(timeout=None, retries=0).submit(tasks.hold, None, 0.2).result(LONG) is None
+        assert (
+            executor.with_options(timeout=None, retries=0).submit(tasks.hold, None, 0.2).result(LONG) is None
+        )
         assert [type(it) for it in _errors(executor.map(tasks.hold, [None]))] == [TaskTimeout]
 
 

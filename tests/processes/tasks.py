@@ -213,12 +213,6 @@ def add_line(where, line):
         note.write(line + "\n")
 
 
-def wait_for(where):
-    """Waits until the file is there."""
-    while not os.path.exists(where):
-        time.sleep(0.001)
-
-
 def random_numbers(count):
     import random
 

@@ -60,6 +60,7 @@ class Employer(Protocol):
 
     def cancelled(self, owner: Any, detail: Any) -> None:
         """A task was stopped because nobody wants it any more."""
+        return
 
     def attempt(self, detail: Any) -> int:
         """Which attempt at a task this is, from 1."""
@@ -75,6 +76,7 @@ class Employer(Protocol):
 
     def said(self, body: bytes) -> None:
         """A task has printed, logged or warned of something."""
+        return
 
     def is_over(self) -> bool:
         """Whether no more tasks will come. Asked under no lock."""

@@ -37,7 +37,8 @@ def enlist_on(
     arguments: Any,
     *terms: Any,
 ) -> int:
-    """The same, on terms of its own: priority, timeout, grace, whether it may be refused, whether it is another attempt.
+    """The same, on terms of its own: priority, timeout, grace, whether it may be refused, whether it is another
+    attempt.
 
     0 if it is refused.
     """

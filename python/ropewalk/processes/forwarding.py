@@ -1,7 +1,7 @@
 """What the tasks of a worker print, log and warn of, on its way to the process that has the pool.
 
-It goes with the answers, in the same order: what a task has said is there before its result is. In the worker nothing is
-written: its streams and handlers are those of the parent, which writes.
+It goes with the answers, in the same order: what a task has said is there before its result is. In the worker nothing
+is written: its streams and handlers are those of the parent, which writes.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Forwarding:
                 self._streams.append(lines)
                 setattr(sys, name, lines)
         if "warnings" in self._what:
-            warnings.showwarning = self._warn  # type: ignore[assignment]
+            warnings.showwarning = self._warn
         if "logging" in self._what:
             self._take_loggers()
 

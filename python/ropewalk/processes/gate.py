@@ -1,8 +1,8 @@
 """Where a request to stop a task gets into it, in its worker.
 
-Who has the work writes the request where this process sees it, and sends a signal. The signal's handler runs between two
-steps of the interpreter, or ends a sleep; it raises if a task is under way, and if the request is for that very task. So a
-signal that comes late, after the task, does nothing.
+Who has the work writes the request where this process sees it, and sends a signal. The signal's handler runs between
+two steps of the interpreter, or ends a sleep; it raises if a task is under way, and if the request is for that very
+task. So a signal that comes late, after the task, does nothing.
 
 What must stay true: for one task it is raised once at most. Who closes the gate may be hit while he does so, and has to
 expect it.

@@ -32,7 +32,7 @@ def _log(entries: dict[str, Any]) -> None:
 
 def _warn(task: str, text: str, category: type[Warning], filename: str, lineno: int) -> None:
     # By the module, so that whoever catches or logs warnings here has it.
-    warnings.showwarning(f"{text} (in task {task})", category, filename, lineno)  # type: ignore[arg-type]
+    warnings.showwarning(f"{text} (in task {task})", category, filename, lineno)
 
 
 def _write(name: str, task: str, text: str) -> None:

@@ -1,9 +1,9 @@
 """A worker ends with the process that has the work, also if that is killed.
 
-The process that starts it leases it a line (``ropewalk_os::lifeline``), and the kernel sends it a signal when that process
-ends, whatever ended it. The signal is ``SIGKILL``: a worker in the midst of a task, or deep in a library that never comes
-back to Python, goes too, and there is nobody left for whom it could clean up. No thread waits for it: a worker stays a
-process of one thread, which may fork.
+The process that starts it leases it a line (``ropewalk_os::lifeline``), and the kernel sends it a signal when that
+process ends, whatever ended it. The signal is ``SIGKILL``: a worker in the midst of a task, or deep in a library that
+never comes back to Python, goes too, and there is nobody left for whom it could clean up. No thread waits for it: a
+worker stays a process of one thread, which may fork.
 
 Not the pipe that ``multiprocessing`` gives each process for ``parent_process().sentinel``: with ``spawn`` the process
 object comes through it, and the end of that write may signal a worker that has long read it.

@@ -15,8 +15,8 @@ __all__ = ["Link"]
 
 
 class Link:
-    """The two queues, the board if the crew has one, and the line that ends the worker, as an argument of the function that
-    a worker runs.
+    """The two queues, the board if the crew has one, and the line that ends the worker, as an argument of the
+    function that a worker runs.
 
     A forked worker has the descriptors already; one that was spawned gets them with its other arguments.
     """
@@ -62,7 +62,8 @@ class Link:
         ]
 
     def __setstate__(self, state: Any) -> None:
-        tasks, answers, self._board, self._line = (it if it is None else it.detach() for it in state)
+        received: list[Any] = [it if it is None else it.detach() for it in state]
+        tasks, answers, self._board, self._line = received
         self._queues = tasks, answers
         self._received = True
         if self._line is not None:

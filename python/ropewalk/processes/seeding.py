@@ -1,8 +1,8 @@
 """Random numbers that are the same in the next run of a program.
 
-Each worker of an executor with a ``seed`` has a stream of its own. It is named by the seed, by the *index* of the worker, which
-is the lowest that no living worker has, and by how many workers had that index before; its state is the SHA-256 of these
-three. So two workers never have the same numbers, nor has one that replaces another.
+Each worker of an executor with a ``seed`` has a stream of its own. It is named by the seed, by the *index* of the
+worker, which is the lowest that no living worker has, and by how many workers had that index before; its state is the
+SHA-256 of these three. So two workers never have the same numbers, nor has one that replaces another.
 
 ``random`` is seeded at once, NumPy's global generator when it is there: now, or as soon as it is imported.
 """
@@ -48,7 +48,7 @@ class _Import:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name != _NUMPY:
             return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        sys.meta_path.remove(self)
         specs = (finder.find_spec(name, path, target) for finder in list(sys.meta_path))
         spec = next((spec for spec in specs if spec is not None), None)
         if spec is not None and spec.loader is not None:

@@ -1,7 +1,7 @@
 """Steps between which Ctrl-C must not fall.
 
-A worker that is started and not yet noted would never be told that there is no more work, and the program would wait for it
-at its end.
+A worker that is started and not yet noted would never be told that there is no more work, and the program would
+wait for it at its end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ def undisturbed() -> Iterator[None]:
     """Inside, SIGINT is not handled; it is at the end, if it came."""
     global _handler
     before = signal.getsignal(signal.SIGINT)
-    if _handler is not None or threading.current_thread() is not threading.main_thread() or not callable(before):
+    if (
+        _handler is not None
+        or threading.current_thread() is not threading.main_thread()
+        or not callable(before)
+    ):
         yield
         return
     came: list[Any] = []

@@ -96,7 +96,7 @@ class OptionsView(_base.Executor):
         """As the executor's."""
         return self._executor._submit_on(self._options, fn, args, kwargs)
 
-    def map(  # type: ignore[override]
+    def map(
         self,
         fn: Callable[..., Any],
         *iterables: Iterable[Any],
@@ -105,8 +105,8 @@ class OptionsView(_base.Executor):
         buffersize: int | None = None,
         progress: Any = None,
     ) -> Iterator[Any]:
-        """As the executor's. The options are those of each call, or of each chunk of calls; ``timeout`` here is that of the
-        whole map, as ever.
+        """As the executor's. The options are those of each call, or of each chunk of calls; ``timeout`` here is that
+        of the whole map, as ever.
         """
         results: Iterator[Any] = self._executor._map_on(
             self._options, fn, iterables, timeout, chunksize, buffersize, progress

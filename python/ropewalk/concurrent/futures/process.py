@@ -277,7 +277,9 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
                 crew.terminate()
                 raise process.BrokenProcessPool(self._broken) from error
             self._executor_manager_thread = crew.collector
-            self._executor_manager_thread_wakeup = _process._threads_wakeups[crew.collector] = Bell(crew.engine)
+            self._executor_manager_thread_wakeup = _process._threads_wakeups[crew.collector] = Bell(
+                crew.engine
+            )
             self._call_queue = CallQueue(crew.engine)
             self._employer, self._crew, self._engine = employer, crew, crew.engine
 
@@ -446,7 +448,9 @@ def _forwarded(forward: bool | str | Iterable[str]) -> frozenset[str] | None:
         return frozenset(KINDS)
     what = frozenset({forward} if isinstance(forward, str) else forward)
     if not what <= set(KINDS):
-        raise ValueError(f"forward can be True or some of {', '.join(KINDS)}, not {sorted(what - set(KINDS))}")
+        raise ValueError(
+            f"forward can be True or some of {', '.join(KINDS)}, not {sorted(what - set(KINDS))}"
+        )
     return what or None
 
 

@@ -81,7 +81,7 @@ class ExecutorEmployer(Employer):
         return worker
 
     def _duties(self, index: int) -> Duties | None:
-        if self.exit is self.seed is self.memory_limit is self.forward is None:
+        if all(it is None for it in (self.exit, self.seed, self.memory_limit, self.forward)):
             return None
         forwarding = None
         if self.forward is not None:
@@ -89,9 +89,7 @@ class ExecutorEmployer(Employer):
 
             forwarding = Forwarding(self.forward)
         stream = None if self.seed is None else Stream(self.seed, index, self.generations.get(index, 0))
-        return Duties(
-            exit=self.exit, stream=stream, memory_limit=self.memory_limit, forwarding=forwarding
-        )
+        return Duties(exit=self.exit, stream=stream, memory_limit=self.memory_limit, forwarding=forwarding)
 
     def fire(self, worker: Any) -> None:
         self.processes.pop(worker.pid, None)
@@ -112,7 +110,7 @@ class ExecutorEmployer(Employer):
         """An executor has none."""
 
     def _tries_again(self, owner: Any, detail: Assignment, error: BaseException) -> bool:
-        engine = self.crew.engine
+        engine: Any = self.crew.engine
         if engine.closed or owner.done() or not detail.tries_again(error):
             return False
         if owner.__dict__.get("_unwanted"):
@@ -160,8 +158,9 @@ class ExecutorEmployer(Employer):
 
         try:
             pass_on(body)
-        except Exception:
-            _base.LOGGER.exception("what a worker process has said could not be passed on")
+        except Exception as error:
+            what = type(error).__name__, error  # and not its frames, which hold this crew
+            _base.LOGGER.error("what a worker process has said could not be passed on: %s: %s", *what)
 
     def call(self, detail: Any) -> Any:
         if type(detail) is Assignment:
@@ -233,5 +232,3 @@ class CallQueue:
         """It has no thread and no pipe to close."""
 
     join_thread = cancel_join_thread = close
-
-

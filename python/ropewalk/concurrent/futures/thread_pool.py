@@ -18,8 +18,8 @@ from typing import Any
 
 from ropewalk.concurrent.futures import after_fork
 from ropewalk.concurrent.futures.future import Future
-from ropewalk.concurrent.futures.mapping import check_buffersize, results
 from ropewalk.concurrent.futures.inside import CrewLimit, IdleWorkers, Line
+from ropewalk.concurrent.futures.mapping import check_buffersize, results
 from ropewalk.concurrent.futures.work_queue import WorkQueue
 from ropewalk.concurrent.futures.worker import work
 from ropewalk.original import OneOfBoth
