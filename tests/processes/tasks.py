@@ -255,3 +255,11 @@ def say(text):
     logging.getLogger("tests.tasks").debug("nobody wants this")
     warnings.warn(f"warned {text}", UserWarning, stacklevel=1)
     return text
+
+
+def asks_for_signals_of_its_sentinel():
+    import fcntl
+    import multiprocessing
+
+    parent = multiprocessing.parent_process()
+    return bool(fcntl.fcntl(parent.sentinel, fcntl.F_GETFL) & os.O_ASYNC)

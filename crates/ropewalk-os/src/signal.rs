@@ -14,6 +14,10 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// The signal that ends a process whatever it does.
+///
+/// ```
+/// assert_eq!(ropewalk_os::signal::KILL, 9);
+/// ```
 pub const KILL: i32 = libc::SIGKILL;
 
 /// The signal by which a worker is asked to stop what it does: a real-time one that nothing else gives a meaning.

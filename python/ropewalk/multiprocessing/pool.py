@@ -25,6 +25,7 @@ from ropewalk.processes.crew import Crew, Employer, wake
 from ropewalk.processes.encoding import CALL, KEYWORDS, MAP, STARMAP, enlist
 from ropewalk.processes.undisturbed import undisturbed
 from ropewalk.processes.worker import Failure, Manner, work
+from ropewalk.threading import Condition, Event, Lock
 
 __all__ = ["Pool", "ThreadPool"]
 
@@ -196,6 +197,11 @@ class MapResult(_theirs.MapResult):  # type: ignore[misc]
     __doc__ = None
     _success: bool
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        if not self._event.is_set():
+            self._event = Event()
+
     def _gathered(self, harvest: Any, number: int, failed: bool, value: Any) -> bool:
         """One task is done that the engine has left to Python. Whether it was the last."""
         if not failed:
@@ -309,6 +315,7 @@ class Pool(_Original, metaclass=OneOfBoth):
     ) -> Any:
         self._check_running()
         result = _theirs.ApplyResult(self, callback, error_callback)
+        result._event = Event()  # the engine's misses no signal
         _enlist(self._crew, result, 0, func, args, kwds)
         return result
 
@@ -390,6 +397,7 @@ class Pool(_Original, metaclass=OneOfBoth):
         if chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize}")
         result = kind(self)
+        result._cond = Condition(Lock())
         if chunksize == 1:
             tasks = self._tasks(result, func, iterable)
         else:
@@ -415,7 +423,7 @@ class Pool(_Original, metaclass=OneOfBoth):
             raise ValueError("Pool is still running")
         elif self._state not in (CLOSE, TERMINATE):
             raise ValueError("In unknown state")
-        self._result_handler.join()
+        self._crew.wait()
         self._worker_handler.join()
         self._taskqueue.close()
         for worker in self._pool:

@@ -22,6 +22,7 @@ from ropewalk.processes.link import Link
 from ropewalk.processes.memory import deaths_by_memory
 from ropewalk.processes.undisturbed import undisturbed
 from ropewalk.processes.watcher import Watcher, reap
+from ropewalk.threading import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class Crew:
         self.members: dict[int, Any] = {}
         self.collector = threading.Thread(target=self._collect, name="ropewalk-collector", daemon=daemon)
         self.watcher = Watcher(self.engine, daemon=daemon)
+        self._over = Event()
         self.pid = os.getpid()
         self.terminated = False
         self.is_broken = False
@@ -203,6 +205,7 @@ class Crew:
             self.watcher.stop()
             employer, self._employer = self._employer, None
             employer.ended()
+            self._over.set()
 
     def _answered(self, owner: Any, detail: Any, kind: int, took: float, parcel: Any) -> None:
         try:
@@ -248,6 +251,16 @@ class Crew:
             self._employer.cancelled(owner, detail)
         elif kind == kinds.SAID:
             self._employer.said(body)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until nobody works any more, at most so many seconds. Whether it is so.
+
+        By the engine's event: no signal is missed there, as may happen just before the sleep in ``Thread.join``.
+        """
+        if not self._over.wait(timeout):
+            return False
+        self.collector.join()
+        return True
 
     # --- Deaths
 

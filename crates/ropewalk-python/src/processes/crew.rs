@@ -7,25 +7,23 @@ use super::parcel::PyParcel;
 use crate::arguments::{Timeout, Truth};
 use crate::codec::{self, Part};
 use crate::detach::{Attached, Undisturbed};
-use crate::futures::{Outcome, PyFuture, Reader, Visit};
+use crate::futures::{Outcome, PyFuture, Reader};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 use ropewalk::Deadline;
 use ropewalk::future::Start;
-use ropewalk::process::{
-    Arrival, Crew, EnlistError, Fallen, Handed, Limit, PopError, Refused, Stopping, Terms,
-};
+use ropewalk::process::{Arrival, Crew, EnlistError, Fallen, Handed, Limit, PopError, Refused, Terms};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 /// Whose task it is, and what Python wants to remember of it.
-struct Ticket {
-    owner: Py<PyAny>,
-    detail: Py<PyAny>,
+pub(super) struct Ticket {
+    pub(super) owner: Py<PyAny>,
+    pub(super) detail: Py<PyAny>,
 }
 
 impl Ticket {
@@ -36,42 +34,42 @@ impl Ticket {
 }
 
 /// Kinds of arrivals that this side makes itself; answers and notices of workers have smaller ones.
-mod kind {
+pub(super) mod kind {
     /// A future was found cancelled when its turn came, and its waiters are the original's to tell.
-    pub(super) const CANCELLED: u8 = 255;
+    pub(in crate::processes) const CANCELLED: u8 = 255;
     /// Its record is one that the queue can never take.
-    pub(super) const REFUSED: u8 = 254;
+    pub(in crate::processes) const REFUSED: u8 = 254;
     /// A future is done; its callbacks are to be called.
-    pub(super) const CALLBACKS: u8 = 252;
+    pub(in crate::processes) const CALLBACKS: u8 = 252;
     /// All results of a harvest are there.
-    pub(super) const HARVESTED: u8 = 251;
+    pub(in crate::processes) const HARVESTED: u8 = 251;
     /// A task that was to be stopped was still in line.
-    pub(super) const WITHDRAWN: u8 = 250;
+    pub(in crate::processes) const WITHDRAWN: u8 = 250;
     /// From a worker: something that a task has printed or logged.
-    pub(super) const SAID: u8 = 20;
+    pub(in crate::processes) const SAID: u8 = 20;
     /// Nothing but a reason to look.
-    pub(super) const LOOK: u8 = 253;
+    pub(in crate::processes) const LOOK: u8 = 253;
 }
 
 #[pyclass(name = "Crew", module = "ropewalk._ropewalk", frozen, weakref)]
 pub(crate) struct PyCrew(Arc<Shared>);
 
 /// What a crew shares with the futures of its tasks.
-struct Shared {
-    crew: Crew<Ticket>,
+pub(super) struct Shared {
+    pub(super) crew: Crew<Ticket>,
     /// What did not go to the workers, and what else must be told in a Python frame.
     aside: Mutex<Vec<(Ticket, u8, String)>>,
     names: Names,
     /// Tasks that were done and that nobody has counted.
     done: AtomicI64,
     /// Makes the outcome of a task from its kind, parcel and detail, or raises.
-    open: Py<PyAny>,
+    pub(super) open: Py<PyAny>,
 }
 
 /// A bit of the kind of an answer: it is an exception.
 const FAILED: u8 = 1;
 /// Another one: it is the exception by which its task was stopped.
-const STOPPED: u8 = 4;
+pub(super) const STOPPED: u8 = 4;
 
 /// Instead of a number: the line is full.
 const FULL: u64 = 0;
@@ -135,7 +133,7 @@ impl Shared {
         Ok(id)
     }
 
-    fn look(&self) -> PyResult<()> {
+    pub(super) fn look(&self) -> PyResult<()> {
         self.crew.notify(kind::LOOK, b"").map_err(error::push)
     }
 
@@ -153,7 +151,7 @@ impl Shared {
         if look { self.look() } else { Ok(()) }
     }
 
-    fn set_aside(&self, ticket: Ticket, kind: u8, text: String) {
+    pub(super) fn set_aside(&self, ticket: Ticket, kind: u8, text: String) {
         self.aside.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((ticket, kind, text));
     }
 
@@ -176,7 +174,7 @@ impl Shared {
     }
 
     /// What Python must do about an arrival; `None` if that was done here.
-    fn tell<'py>(&self, py: Python<'py>, arrival: Arrival<Ticket>) -> PyResult<Option<Told<'py>>> {
+    pub(super) fn tell<'py>(&self, py: Python<'py>, arrival: Arrival<Ticket>) -> PyResult<Option<Told<'py>>> {
         let (id, ticket, kind, took, body, loans) = match arrival {
             Arrival::Answer { id, ticket, kind, took, body, loans } => (id, ticket, kind, took, body, loans),
             Arrival::Notice { kind, body } => {
@@ -458,48 +456,4 @@ fn owners(tickets: Vec<Ticket>) -> Vec<(Py<PyAny>, Py<PyAny>)> {
 
 fn closed() -> PyErr {
     PyRuntimeError::new_err("cannot schedule new futures after shutdown")
-}
-
-impl Reader for Shared {
-    fn visit(&self, future: &Bound<'_, PyFuture>, deadline: Deadline) -> PyResult<Visit> {
-        let py = future.py();
-        // What may be tried again, and what was stopped, is the host's to settle.
-        let mine = |ticket: &Ticket, kind: u8| {
-            kind & STOPPED == 0
-                && ticket.owner.as_ptr() == future.as_ptr()
-                && ticket.detail.bind(py).is_exact_instance_of::<PyTuple>()
-        };
-        let done = || future.get().slot.state().is_done();
-        match self.crew.visit(mine, done, &mut Attached(py), deadline) {
-            Ok(Some(arrival)) => match self.tell(py, arrival)? {
-                None => Ok(Visit::Elsewhere),
-                Some((0, owner, detail, kind, _, _)) => {
-                    self.set_aside(Ticket { owner, detail }, kind, String::new());
-                    self.look()?;
-                    Ok(Visit::Elsewhere)
-                }
-                Some((_, _, detail, kind, _, parcel)) => {
-                    let arguments = (kind, parcel, detail).into_pyobject(py)?.unbind();
-                    Ok(Visit::Call((self.open.clone_ref(py), arguments, None)))
-                }
-            },
-            Ok(None) | Err(PopError::ShutDown | PopError::Fault(_)) => Ok(Visit::Elsewhere),
-            Err(PopError::Empty) => Ok(Visit::TimedOut),
-            Err(PopError::Interrupted(error)) => Err(error),
-        }
-    }
-
-    fn stop(&self, future: &Bound<'_, PyFuture>) -> PyResult<bool> {
-        let address = future.as_ptr() as usize;
-        // It may have to wait for a thread that wants the GIL.
-        match future.py().detach(|| self.crew.stop(|ticket| ticket.owner.as_ptr() as usize == address)) {
-            Stopping::Asked => Ok(true),
-            Stopping::Unknown => Ok(false),
-            Stopping::Withdrawn(ticket) => {
-                self.set_aside(ticket, kind::WITHDRAWN, String::new());
-                self.look()?;
-                Ok(true)
-            }
-        }
-    }
 }

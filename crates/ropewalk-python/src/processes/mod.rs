@@ -3,6 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `crew` | the end of the process that has the work |
+//! | `reader` | what a future can ask of its crew |
 //! | `worker` | the end of a worker process |
 //! | `call` | a call on its way to a worker |
 //! | `parcel` | an object that has come and has not been made yet |
@@ -14,6 +15,7 @@ mod crew;
 mod error;
 mod harvest;
 mod parcel;
+mod reader;
 mod worker;
 
 use pyo3::prelude::*;

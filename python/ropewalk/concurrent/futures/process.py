@@ -394,8 +394,7 @@ class ProcessPoolExecutor(_Original, metaclass=OneOfBoth):
                         employer.cancelled(future, detail)  # between two attempts
             wake(crew.engine)
         if collector is not None and wait:
-            collector.join(timeout)
-            if collector.is_alive():
+            if not crew.wait(timeout):
                 raise _base.TimeoutError(
                     f"{crew.engine.unfinished} calls of the executor were unfinished after {timeout} seconds"
                 )
