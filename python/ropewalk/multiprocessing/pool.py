@@ -19,13 +19,14 @@ from typing import Any, cast
 
 from ropewalk import _ropewalk
 from ropewalk.concurrent.futures.future import Future
+from ropewalk.locks import Condition, Lock
 from ropewalk.original import OneOfBoth
 from ropewalk.processes import nesting
 from ropewalk.processes.crew import Crew, Employer, wake
 from ropewalk.processes.encoding import CALL, KEYWORDS, MAP, STARMAP, enlist
 from ropewalk.processes.undisturbed import undisturbed
 from ropewalk.processes.worker import Failure, Manner, work
-from ropewalk.threading import Condition, Event, Lock
+from ropewalk.threading import Event
 
 __all__ = ["Pool", "ThreadPool"]
 
@@ -196,6 +197,7 @@ class MapResult(_theirs.MapResult):  # type: ignore[misc]
     __module__ = "multiprocessing.pool"
     __doc__ = None
     _success: bool
+    _event: Any
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
