@@ -147,3 +147,26 @@ def test_memory_that_is_no_queue_is_not_touched() -> None:
     os.close(descriptor)
     with pytest.raises(FileNotFoundError):
         _ropewalk.look_at_segment("/proc/self/fd/999999")
+
+
+def test_what_the_workers_of_a_pool_do_is_told() -> None:
+    from ropewalk.cli.ps import described
+    from ropewalk.cli.tree import Segment
+
+    idle = {
+        "pid": 7,
+        "task": None,
+        "phase": "idle",
+        "seconds": None,
+        "done": 3,
+        "function": None,
+        "stack": [],
+    }
+    stack = [("/a/main.py", 9, "main"), ("/a/jobs.py", 12, "resize")]
+    busy = {"pid": 8, "task": 5, "phase": "running", "seconds": 1.25, "done": 1, "function": "jobs.resize"}
+    contents = {"kind": "workers", "workers": [idle, {**busy, "stack": stack}]}
+    assert described(Segment(17, 4096, [6, 7, 8], contents)) == [
+        "workers of a pool 17: 4 KiB, in 6, 7, 8",
+        "  worker 7: idle, 3 tasks done",
+        "  worker 8: task 5 jobs.resize, running for 1.2 s, at jobs.py:12 in resize; 1 tasks done",
+    ]

@@ -29,7 +29,13 @@ type Ladder = &'static [&'static [&'static str]];
 const LADDERS: [(&str, Ladder); 3] = [
     (
         "ropewalk-shm",
-        &[&["segment", "lock", "participants"], &["line"], &["ring"], &["slab", "sync"], &["board"]],
+        &[
+            &["segment", "lock", "participants"],
+            &["line", "spin"],
+            &["ring"],
+            &["slab", "sync"],
+            &["board", "roster"],
+        ],
     ),
     (
         "ropewalk",

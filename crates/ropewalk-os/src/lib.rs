@@ -12,11 +12,13 @@
 //! | [`thread`] | which thread is this |
 //! | [`fork`] | is this still the process that it was |
 //! | [`lifeline`] | end when the process that started this one does |
+//! | [`children`] | what this process keeps for its children; what a forked one does first |
 //! | [`child`] | descriptors for one child; its end, before anybody has waited for it |
 //! | [`signal`] | signals for one process, and for no later one of its number |
 //! | [`resident`] | how much memory of its own has a process |
 //! | [`identity`] | which process is this, even after its number is reused |
 //! | [`memory`] | anonymous memory that other processes can map |
+//! | [`descriptors`] | which shared memory a process has open, seen from outside |
 //! | [`fork_copy`] | part of it that becomes a copy when this process forks |
 //! | [`cgroup`] | how much memory and how many processors may this container use |
 //! | [`watcher`] | the same by a thread, for who has no line to hold on to |
@@ -46,7 +48,9 @@ pub mod bell;
 pub mod block;
 pub mod cgroup;
 pub mod child;
+pub mod children;
 pub mod clock;
+pub mod descriptors;
 pub mod fork;
 pub mod fork_copy;
 pub mod futex;

@@ -1,240 +1,216 @@
-//! Which of many workers has what in hand since when, and whom somebody asks to stop.
-//!
-//! A worker takes a *seat* and writes there which task it begins, by its number. Who has the work asks it to stop, or
-//! *condemns* it: a worker that is condemned takes no other task, so that who kills it then kills no other. A task
-//! that nobody has begun is *recalled*: whoever begins it finds that out.
+//! What the threads of one process wait for, written down by them for other processes to read.
 //!
 //! ```text
-//! slot 0          how many seats were ever taken | how many recalls there are
-//! slots 1..       seats: pid | start | hand | since | why
-//! slots 513..     recalls: seven numbers each
+//! 0        header of the segment: magic, layout, and whose board it is
+//! 64       how many entries were ever used
+//! 1024     entries of 1 KiB, up to 1 MiB
 //! ```
 //!
-//! | hand, lower bits | means |
-//! |---|---|
-//! | 0 | nothing is in hand, and no number stands above |
-//! | 1 | it has begun |
-//! | 2 | it is asked to stop, `why` says for what reason |
-//! | 3 | its worker is condemned |
+//! A process writes its own board alone, and only when a wait has lasted a while; others find it among the descriptors
+//! of that process, by its name, and read it when they look for circles. It ends with its process. A child that was
+//! forked has its parent's board in memory too; the header says that it is not the child's.
 //!
-//! What must stay true: `hand` alone decides. The worker takes a task out of it by one exchange, who condemns it uses
-//! one too, and so one of them comes first. A recall is written before the seats are looked at, and a worker looks at
-//! the recalls after it has written its seat: one of the two sees the other (both sequentially consistent). A worker
-//! that dies leaves a seat that says who had it; it is freed by who knows that this process has ended.
+//! What must stay true: an entry is true while its `turn` is odd. What it says is written before the store that makes it
+//! so, and not touched until the store that ends it. So a reader that finds the same odd turn before and after has read
+//! what was true all the while, and a process killed at any instruction leaves an entry that is whole or is none.
+//!
+//! # Contract of the unsafe code
+//!
+//! 1. The mapping has `LEN` bytes, starts at a page and lives as long as the `Board`; header and entries lie inside, each
+//!    at a multiple of its alignment.
+//! 2. They are made of atomics alone, for which any bytes are a value.
+#![allow(unsafe_code)]
 
-use crate::segment::OpenError;
-use crate::slab::{Kind, Place, Slab};
+use crate::segment::{HEADER, OpenError, Segment};
 use ropewalk_os::identity::Identity;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{
+    AtomicU32, AtomicU64,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
+    fence,
+};
 
-/// Workers that find a seat, at most.
-pub const SEATS: usize = 512;
-/// Slots of recalls.
-const RECALLS: usize = 64;
-const EACH: usize = 7;
+/// The version of everything in this file.
+const LAYOUT: u32 = 4 << 16 | 1;
 
-const BEGUN: u64 = 1;
-const ASKED: u64 = 2;
-const CONDEMNED: u64 = 3;
-const STATE: u64 = 3;
+/// As what boards stand among the descriptors of their processes.
+pub const NAME: &std::ffi::CStr = c"ropewalk-board";
 
-/// The words of a seat.
-const PID: usize = 0;
-const START: usize = 1;
-const HAND: usize = 2;
-const SINCE: usize = 3;
-const WHY: usize = 4;
+const LEN: usize = 1 << 20;
+const USED_AT: usize = 64;
+const ENTRIES_AT: usize = 1024;
+const ENTRIES: usize = (LEN - ENTRIES_AT) / size_of::<Entry>();
 
-/// Seats and recalls, mapped.
-#[derive(Debug)]
-pub struct Board {
-    slab: Arc<Slab>,
-    places: Box<[Place]>,
+const FIELDS: usize = 6;
+const WORDS: usize = 120;
+
+/// Bytes of text that an entry has room for.
+pub const TEXT: usize = WORDS * size_of::<u64>();
+
+const _: () = assert!(size_of::<Entry>() == 1024 && USED_AT == HEADER);
+
+/// One wait, as its thread tells it. What the numbers mean is for who writes and reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Posting {
+    /// For what kind of thing.
+    pub kind: u32,
+    /// What is to be known of it besides.
+    pub flags: u32,
+    /// The thread, as its process names it.
+    pub thread: u64,
+    /// The memory that the thing lies in, and its number there.
+    pub memory: u64,
+    /// As above.
+    pub number: u64,
+    /// When the wait began, and when it ends by itself: on the monotonic clock, in nanoseconds.
+    pub since: u64,
+    /// As above; the largest number for never.
+    pub until: u64,
+    /// Who the thread is and where it stands; what is longer than [`TEXT`] is cut off.
+    pub text: String,
 }
 
-/// Who has a task in hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// Its seat.
-    pub seat: usize,
-    /// The worker.
-    pub who: Identity,
-    /// The task.
-    pub task: u64,
-    /// When it began, in nanoseconds of the system's clock.
-    pub since: u64,
+/// A place for one posting, in shared memory.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub struct Entry {
+    /// Whether a thread of the board's own process has it.
+    taken: AtomicU32,
+    /// Bytes of text.
+    len: AtomicU32,
+    turn: AtomicU64,
+    fields: [AtomicU64; FIELDS],
+    text: [AtomicU64; WORDS],
+}
+
+impl Entry {
+    /// Writes what is true from now on.
+    pub fn post(&self, posting: &Posting) {
+        self.withdraw();
+        fence(Release); // what follows is not seen before the turn has ended
+        let Posting { kind, flags, thread, memory, number, since, until, text } = posting;
+        let both = u64::from(*kind) << 32 | u64::from(*flags);
+        for (field, value) in self.fields.iter().zip([both, *thread, *memory, *number, *since, *until]) {
+            field.store(value, Relaxed);
+        }
+        let end = (0..=TEXT.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+        let text = &text.as_bytes()[..end.unwrap_or(0)];
+        for (word, bytes) in self.text.iter().zip(text.chunks(size_of::<u64>())) {
+            let mut whole = [0; size_of::<u64>()];
+            whole[..bytes.len()].copy_from_slice(bytes);
+            word.store(u64::from_ne_bytes(whole), Relaxed);
+        }
+        self.len.store(text.len() as u32, Relaxed);
+        self.stand_again();
+    }
+
+    /// It is not true for now; what it says stays there.
+    pub fn withdraw(&self) {
+        let turn = self.turn.load(Relaxed);
+        self.turn.store(turn + (turn & 1), Release);
+    }
+
+    /// It is true again.
+    pub fn stand_again(&self) {
+        self.turn.store(self.turn.load(Relaxed) | 1, Release); // the commit
+    }
+
+    /// It is not true any more, and another thread may have the place.
+    pub fn leave(&self) {
+        self.withdraw();
+        self.taken.store(0, Release);
+    }
+
+    /// What it says and the turn in which it does, if that is true.
+    pub fn read(&self) -> Option<(u64, Posting)> {
+        let turn = self.turn.load(Acquire);
+        if turn & 1 == 0 {
+            return None;
+        }
+        let [both, thread, memory, number, since, until] =
+            std::array::from_fn(|field| self.fields[field].load(Relaxed));
+        let len = TEXT.min(self.len.load(Relaxed) as usize);
+        let words = &self.text[..len.div_ceil(size_of::<u64>())];
+        let mut text: Vec<u8> = words.iter().flat_map(|word| word.load(Relaxed).to_ne_bytes()).collect();
+        text.truncate(len);
+        if !self.is_still(turn) {
+            return None;
+        }
+        let (kind, flags) = ((both >> 32) as u32, both as u32);
+        let text = String::from_utf8_lossy(&text).into_owned();
+        Some((turn, Posting { kind, flags, thread, memory, number, since, until, text }))
+    }
+
+    /// Whether what was read in this turn has been true ever since.
+    pub fn is_still(&self, turn: u64) -> bool {
+        fence(Acquire); // what was read before was read in that turn
+        self.turn.load(Relaxed) == turn
+    }
+}
+
+/// The waits of one process.
+#[derive(Debug)]
+pub struct Board {
+    segment: Segment,
 }
 
 impl Board {
-    /// A new one, with all seats free.
+    /// That of the calling process, empty.
     ///
     /// # Errors
-    /// As [`Slab::create`].
+    /// What the system reports: no descriptors or no address space left, no `/proc`.
     pub fn create() -> io::Result<Board> {
-        let slab = Arc::new(Slab::create()?);
-        let places =
-            (0..1 + SEATS + RECALLS).filter_map(|number| Place::fresh(&slab, number as u32, Kind::Board));
-        Ok(Board { places: places.collect(), slab })
+        let segment = Segment::create_named(NAME, LEN - HEADER, LAYOUT, |_| Ok(()))?;
+        Ok(Board { segment })
     }
 
-    /// The one that another process made.
+    /// That of another process, to be read.
     ///
     /// # Errors
     /// [`OpenError`].
     pub fn open(fd: OwnedFd) -> Result<Board, OpenError> {
-        let slab = Arc::new(Slab::open(fd)?);
-        let places = (0..1 + SEATS + RECALLS).map(|number| Place::open(&slab, number as u32, Kind::Board));
-        Ok(Board { places: places.collect::<Result<_, _>>()?, slab })
+        let segment = Segment::open(fd, LAYOUT)?;
+        if segment.mapping().len() != LEN {
+            return Err(OpenError::Corrupt);
+        }
+        Ok(Board { segment })
     }
 
-    fn word(&self, seat: usize, word: usize) -> &AtomicU64 {
-        &self.places[1 + seat].words[word]
+    /// Whose it is.
+    pub fn owner(&self) -> Identity {
+        self.segment.maker()
     }
 
-    fn seats_used(&self) -> usize {
-        (self.places[0].words[0].load(Acquire) as usize).min(SEATS)
+    fn used(&self) -> &AtomicU32 {
+        // SAFETY: rules 1 and 2.
+        unsafe { AtomicU32::from_ptr(self.segment.mapping().start().add(USED_AT).as_ptr().cast()) }
     }
 
-    fn recalled(&self) -> &AtomicU64 {
-        &self.places[0].words[1]
+    fn all(&self) -> &[Entry; ENTRIES] {
+        // SAFETY: rules 1 and 2.
+        unsafe { self.segment.mapping().start().add(ENTRIES_AT).cast::<[Entry; ENTRIES]>().as_ref() }
     }
 
-    fn recalls(&self) -> impl Iterator<Item = &AtomicU64> {
-        self.places[1 + SEATS..].iter().flat_map(|place| &place.words[..EACH])
+    /// The entries that were ever used.
+    pub fn entries(&self) -> &[Entry] {
+        &self.all()[..ENTRIES.min(self.used().load(Acquire) as usize)]
     }
 
-    /// A seat for a worker. `None` if all are taken.
-    pub fn sit(self: &Arc<Board>, who: Identity) -> Option<Seat> {
-        let number = (0..SEATS).find(|&seat| {
-            self.word(seat, PID).compare_exchange(0, u64::from(who.pid), SeqCst, Relaxed).is_ok()
+    /// An entry for a wait of this process, with its number; it is given back by [`Entry::leave`]. `None` if there are as
+    /// many waits as entries.
+    pub fn take(&self) -> Option<(usize, &Entry)> {
+        let (number, entry) = self.all().iter().enumerate().find(|(_, entry)| {
+            entry.taken.load(Relaxed) == 0 && entry.taken.compare_exchange(0, 1, AcqRel, Relaxed).is_ok()
         })?;
-        self.word(number, HAND).store(0, Relaxed);
-        self.word(number, START).store(who.start, Release);
-        self.places[0].words[0].fetch_max(number as u64 + 1, SeqCst);
-        Some(Seat { board: Arc::clone(self), number })
-    }
-
-    /// Frees the seats of this number's processes that have ended.
-    pub fn vacate(&self, pid: u32) {
-        for seat in 0..self.seats_used() {
-            if self.word(seat, PID).load(Relaxed) == u64::from(pid) && !self.who(seat).is_alive() {
-                self.word(seat, HAND).store(0, Relaxed);
-                self.word(seat, PID).store(0, Release);
-            }
-        }
-    }
-
-    fn who(&self, seat: usize) -> Identity {
-        Identity {
-            pid: self.word(seat, PID).load(Relaxed) as u32,
-            start: self.word(seat, START).load(Acquire),
-        }
-    }
-
-    fn holder_at(&self, seat: usize) -> Option<Holder> {
-        let hand = self.word(seat, HAND).load(SeqCst);
-        let since = self.word(seat, SINCE).load(Acquire);
-        (hand != 0 && self.word(seat, HAND).load(SeqCst) >> 2 == hand >> 2).then(|| Holder {
-            seat,
-            who: self.who(seat),
-            task: hand >> 2,
-            since,
-        })
-    }
-
-    /// All who have something in hand.
-    pub fn holders(&self) -> impl Iterator<Item = Holder> {
-        (0..self.seats_used()).filter_map(|seat| self.holder_at(seat))
-    }
-
-    /// Who has this task in hand.
-    pub fn holder(&self, task: u64) -> Option<Holder> {
-        self.holders().find(|holder| holder.task == task)
-    }
-
-    /// Asks whoever has a task in hand to stop it. `false` if he has not any more.
-    pub fn ask(&self, holder: Holder, why: u8) -> bool {
-        self.word(holder.seat, WHY).store(u64::from(why), Relaxed);
-        self.exchange(holder, BEGUN, ASKED) || self.exchange(holder, ASKED, ASKED)
-    }
-
-    /// Condemns a worker with the task that it has in hand: it will take no other. `false` if he has that no more.
-    pub fn condemn(&self, holder: Holder) -> bool {
-        self.exchange(holder, BEGUN, CONDEMNED) || self.exchange(holder, ASKED, CONDEMNED)
-    }
-
-    fn exchange(&self, holder: Holder, from: u64, to: u64) -> bool {
-        let word = self.word(holder.seat, HAND);
-        let above = holder.task << 2;
-        word.compare_exchange(above | from, above | to, SeqCst, Relaxed).is_ok()
-    }
-
-    /// Whoever begins this task is asked to stop it at once. `false` if there is no room for another recall.
-    pub fn recall(&self, task: u64, why: u8) -> bool {
-        let entry = task << 8 | u64::from(why);
-        for word in self.recalls() {
-            if word.compare_exchange(0, entry, SeqCst, Relaxed).is_ok() {
-                self.recalled().fetch_add(1, SeqCst);
-                return true;
-            }
-        }
-        false
-    }
-
-    /// This task is done: forgets that it was recalled.
-    pub fn forget(&self, task: u64) {
-        for word in self.recalls() {
-            if word.load(Relaxed) >> 8 == task {
-                word.store(0, Relaxed);
-                self.recalled().fetch_sub(1, SeqCst);
-            }
-        }
+        self.used().fetch_max(number as u32 + 1, AcqRel);
+        Some((number, entry))
     }
 }
 
 impl AsFd for Board {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.slab.as_fd()
-    }
-}
-
-/// A worker's seat. It keeps it until it ends.
-#[derive(Debug)]
-pub struct Seat {
-    board: Arc<Board>,
-    number: usize,
-}
-
-impl Seat {
-    /// A task is in hand from now on.
-    pub fn begin(&self, task: u64, now: u64) {
-        let word = self.board.word(self.number, HAND);
-        self.board.word(self.number, SINCE).store(now, Relaxed);
-        word.store(task << 2 | BEGUN, SeqCst);
-        if self.board.recalled().load(SeqCst) == 0 {
-            return;
-        }
-        let found = self.board.recalls().map(|entry| entry.load(Relaxed)).find(|entry| entry >> 8 == task);
-        if let Some(entry) = found {
-            self.board.word(self.number, WHY).store(entry & 0xff, Relaxed);
-            // It may have been asked, or condemned, by now: that stands.
-            let _ = word.compare_exchange(task << 2 | BEGUN, task << 2 | ASKED, SeqCst, Relaxed);
-        }
-    }
-
-    /// Nothing is in hand any more. `false` if this worker is condemned and must take nothing else.
-    pub fn end(&self) -> bool {
-        self.board.word(self.number, HAND).swap(0, SeqCst) & STATE != CONDEMNED
-    }
-
-    /// Why the task in hand shall be stopped; `None` if it shall not.
-    pub fn asked(&self) -> Option<u8> {
-        let hand = self.board.word(self.number, HAND).load(SeqCst);
-        (hand & STATE >= ASKED).then(|| self.board.word(self.number, WHY).load(Acquire) as u8)
+        self.segment.as_fd()
     }
 }
 
@@ -242,90 +218,74 @@ impl Seat {
 mod tests {
     use super::*;
 
-    fn board() -> (Arc<Board>, Arc<Board>, Identity) {
+    fn posting(number: u64) -> Posting {
+        let text = format!("thread {number}\n{}", "é".repeat(number as usize % 40));
+        Posting { kind: 3, flags: 1, thread: number, number, until: u64::MAX, text, ..Posting::default() }
+    }
+
+    #[test]
+    fn what_is_posted_is_read_by_who_opens_the_board_until_it_is_withdrawn() {
         let mine = Board::create().expect("memfd");
         let theirs = Board::open(mine.as_fd().try_clone_to_owned().expect("dup")).expect("a board");
-        (Arc::new(mine), Arc::new(theirs), Identity::current().expect("proc"))
+        assert_eq!(theirs.owner(), Identity::current().expect("proc"));
+        assert!(theirs.entries().is_empty());
+        let (_, entry) = mine.take().expect("room");
+        assert!(theirs.entries()[0].read().is_none());
+        entry.post(&posting(7));
+        let (turn, read) = theirs.entries()[0].read().expect("it stands");
+        assert_eq!(read, posting(7));
+        assert!(theirs.entries()[0].is_still(turn));
+        entry.withdraw();
+        assert!(theirs.entries()[0].read().is_none() && !theirs.entries()[0].is_still(turn));
+        entry.stand_again();
+        let (later, again) = theirs.entries()[0].read().expect("it stands");
+        assert!(later != turn && again == read);
+        entry.leave();
+        assert!(theirs.entries()[0].read().is_none());
+        assert!(std::ptr::eq(mine.take().expect("room").1, entry));
     }
 
     #[test]
-    fn who_has_a_task_in_hand_is_found_until_it_is_done() {
-        let (parent, worker, me) = board();
-        let seat = worker.sit(me).expect("free");
-        assert_eq!(parent.holder(7), None);
-        seat.begin(7, 42);
-        assert_eq!(parent.holder(7), Some(Holder { seat: 0, who: me, task: 7, since: 42 }));
-        assert!(seat.end());
-        assert_eq!(parent.holders().count(), 0);
+    fn text_that_is_too_long_is_cut_between_characters() {
+        let board = Board::create().expect("memfd");
+        let (_, entry) = board.take().expect("room");
+        entry.post(&Posting { text: "x".to_owned() + &"é".repeat(TEXT), ..Posting::default() });
+        let (_, read) = entry.read().expect("it stands");
+        assert_eq!(read.text.len(), TEXT - 1);
+        assert!(read.text.ends_with('é'));
     }
 
     #[test]
-    fn a_worker_is_asked_for_the_task_that_it_has_and_no_later_one() {
-        let (parent, worker, me) = board();
-        let seat = worker.sit(me).expect("free");
-        seat.begin(7, 0);
-        let holder = parent.holder(7).expect("begun");
-        assert!(parent.ask(holder, 2) && parent.ask(holder, 2));
-        assert_eq!(seat.asked(), Some(2));
-        assert!(seat.end());
-        seat.begin(8, 0);
-        assert!(!parent.ask(holder, 2) && !parent.condemn(holder));
-        assert_eq!(seat.asked(), None);
+    fn there_are_as_many_entries_as_fit() {
+        let board = Board::create().expect("memfd");
+        assert_eq!(std::iter::from_fn(|| board.take()).count(), ENTRIES);
+        board.entries()[5].leave();
+        assert_eq!(board.take().expect("room").0, 5);
     }
 
     #[test]
-    fn a_worker_that_is_condemned_takes_nothing_else() {
-        let (parent, worker, me) = board();
-        let seat = worker.sit(me).expect("free");
-        seat.begin(7, 0);
-        let holder = parent.holder(7).expect("begun");
-        assert!(parent.ask(holder, 1) && parent.condemn(holder));
-        assert!(!parent.condemn(holder));
-        assert!(!seat.end());
+    fn a_reader_never_sees_half_of_what_is_written() {
+        let board = Board::create().expect("memfd");
+        let (_, entry) = board.take().expect("room");
+        std::thread::scope(|scope| {
+            scope.spawn(|| (1..20_000).for_each(|number| entry.post(&posting(number))));
+            let mut seen = 0;
+            while seen < 19_999 {
+                if let Some((_, read)) = entry.read() {
+                    assert_eq!(read, posting(read.number));
+                    seen = read.number;
+                }
+            }
+        });
     }
 
     #[test]
-    fn a_task_that_was_recalled_before_it_began_is_asked_to_stop() {
-        let (parent, worker, me) = board();
-        let seat = worker.sit(me).expect("free");
-        assert!(parent.recall(7, 2));
-        seat.begin(6, 0);
-        assert_eq!(seat.asked(), None);
-        seat.begin(7, 0);
-        assert_eq!(seat.asked(), Some(2));
-        parent.forget(7);
-        seat.begin(7, 0);
-        assert_eq!(seat.asked(), None);
-    }
-
-    #[test]
-    fn there_is_room_for_hundreds_of_recalls_and_again_when_they_are_forgotten() {
-        let (parent, ..) = board();
-        assert!((1..=(RECALLS * EACH) as u64).all(|task| parent.recall(task, 2)));
-        assert!(!parent.recall(1000, 2));
-        parent.forget(5);
-        assert!(parent.recall(1000, 2));
-    }
-
-    #[test]
-    fn the_seat_of_the_living_is_not_vacated() {
-        let (parent, worker, me) = board();
-        let seat = worker.sit(me).expect("free");
-        seat.begin(7, 0);
-        parent.vacate(me.pid);
-        assert!(parent.holder(7).is_some());
-        let dead = Identity { start: me.start + 1, ..me };
-        let other = worker.sit(dead).expect("free");
-        other.begin(8, 0);
-        parent.vacate(me.pid);
-        assert!(parent.holder(8).is_none() && parent.holder(7).is_some());
-        assert_eq!(worker.sit(me).expect("free").number, other.number);
-    }
-
-    #[test]
-    fn other_memory_is_refused() {
-        let slab = Slab::create().expect("memfd");
+    fn other_memory_is_no_board() {
+        let slab = crate::slab::Slab::create().expect("memfd");
         let fd = slab.as_fd().try_clone_to_owned().expect("dup");
+        assert!(matches!(Board::open(fd), Err(OpenError::Layout { .. })));
+        let short = Segment::create(64, LAYOUT).expect("memfd");
+        let fd = short.as_fd().try_clone_to_owned().expect("dup");
         assert!(matches!(Board::open(fd), Err(OpenError::Corrupt)));
     }
 }

@@ -16,17 +16,21 @@
 //! | [`segment`] | one mapping with a checked header |
 //! | `participants` | which processes use a structure, and which of them are dead |
 //! | `lock` | the lock of a structure, healed after a dead holder |
+//! | `spin` | how long to look before sleeping |
 //! | `line` | who sleeps until something happens, and how that finds them |
 //! | [`ring`] | records from process to process |
 //! | [`slab`] | small objects side by side in one segment |
 //! | [`sync`] | locks, semaphores, events, conditions and barriers in it |
-//! | [`board`] | which of many workers has what in hand, and whom somebody asks to stop |
+//! | [`roster`] | which of many workers has what in hand, and whom somebody asks to stop |
+//! | [`board`] | what the threads of a process wait for, for others to read |
 
 pub mod board;
 mod line;
 mod lock;
 mod participants;
 pub mod ring;
+pub mod roster;
 pub mod segment;
 pub mod slab;
+mod spin;
 pub mod sync;

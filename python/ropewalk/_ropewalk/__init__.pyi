@@ -4,9 +4,9 @@ Use the modules of `ropewalk`, not this one: there each of these stands before t
 its name, signature and docstring. What is told here is what the engine does. Times are in seconds; `None` means no end.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Final, SupportsIndex, final
+from typing import Any, Final, SupportsIndex, TypeAlias, final
 
 from typing_extensions import Self, disjoint_base
 
@@ -25,6 +25,7 @@ __all__ = [
     "Gathering",
     "Harvest",
     "JoinableProcessQueue",
+    "Joining",
     "LifoQueue",
     "Memory",
     "Parcel",
@@ -49,13 +50,20 @@ __all__ = [
     "deadlock_mode",
     "dumps",
     "end_with",
+    "ends_within",
     "forget_locks",
     "graft",
     "lifeline_another",
+    "lifeline_begun",
+    "lifeline_close",
+    "lifeline_for",
+    "lifeline_fork",
+    "lifeline_forked",
+    "lifeline_held",
     "lifeline_hold",
-    "lifeline_hold_again",
     "lifeline_lease",
-    "lifeline_let_go",
+    "lifeline_leave",
+    "lifeline_stay",
     "loads",
     "lock_order",
     "look_at_segment",
@@ -65,6 +73,8 @@ __all__ = [
     "own_memory",
     "pair_up",
     "place_of_sem_lock",
+    "process_cycles",
+    "process_waits",
     "set_deadlock_mode",
     "set_lock_order",
     "stop_signal",
@@ -112,6 +122,23 @@ def waits() -> tuple[
     `ropewalk.doctor` needs to tell about them.
     """
 
+_ProcessWait: TypeAlias = tuple[
+    int, int, str, int, int, int | None, int | None, bool, float, bool, str, list[str]
+]
+
+def process_waits(pid: int, /) -> list[_ProcessWait]:
+    """The waits of a process on what processes share, that have lasted for more than 10 ms.
+
+    Each: process and thread; what it waits for, its memory and number there; the process that has it, its thread and
+    whether that process lives; seconds waited, whether timed; the thread's name (behind a tab its process's) and where
+    it stands.  Raises `ProcessLookupError` if there is no such process, `OSError` if it may not be looked into.
+    """
+
+def process_cycles(pids: list[int], /) -> list[tuple[bool, bool, list[_ProcessWait]]]:
+    """The deadlocks in which threads of these processes stand: whether certain; whether a circle, or a group that is
+    left alone with a queue; its waits.  Raises as `process_waits` if there is but one process.
+    """
+
 def thread_ended() -> None:
     """A thread has ended that might have woken others."""
 
@@ -134,6 +161,17 @@ class Declared:
     """
 
     def __new__(cls, ident: int | None = None, thread: Any = None) -> Declared: ...
+    def close(self) -> None:
+        """The wait is over."""
+
+@final
+class Joining:
+    """A wait outside the engine, for the end of the process `pid`.
+
+    Raises `DeadlockError` if it would close a certain deadlock.
+    """
+
+    def __new__(cls, pid: int, /) -> Joining: ...
     def close(self) -> None:
         """The wait is over."""
 
@@ -700,17 +738,38 @@ def lifeline_hold(line: int, grace: float, /) -> None:
     :raises ValueError: for a grace below 0.
     """
 
-def lifeline_let_go(line: int, /) -> None:
-    """Who holds on to ``line`` will live on.
+def ends_within(sentinel: int, seconds: float, /) -> bool:
+    """Whether a child ends, by its sentinel, within this time. A signal ends the wait."""
 
-    :raises OSError: ``line`` is no such descriptor.
+def lifeline_held() -> int | None:
+    """The descriptor by which this process holds on to its parent, if it does."""
+
+def lifeline_for(daemon: bool, /) -> int | None:
+    """A descriptor for one child; `None` if it needs none, or there is none to be had."""
+
+def lifeline_fork(process: Any, grace: float, /) -> tuple[bool, int | None]:
+    """Before `process` is forked by this thread: whether it is daemonic, and the descriptor that it will hold on to.
+
+    :param grace: seconds that it has after the end of this process, if it is not daemonic.
     """
 
-def lifeline_hold_again(line: int, /) -> None:
-    """Takes back :func:`lifeline_let_go`.
+def lifeline_forked(popen: Any, process: Any, line: tuple[bool, int | None], /) -> None:
+    """In the parent after the fork, or after it has failed: takes back `lifeline_fork`, then as `lifeline_begun`."""
 
-    :raises OSError: ``line`` is no such descriptor.
+def lifeline_begun(popen: Any, daemon: bool, line: int | None, /) -> None:
+    """A child was started, unless `popen` has no finalizer: its finalizer lets go of what is kept for it."""
+
+def lifeline_close(ends: Sequence[int], sentinel: int, line: int | None, /) -> None:
+    """What that finalizer does: closes the ends of the child's pipes, and its line.
+
+    :raises ValueError: one of them is no descriptor.
     """
+
+def lifeline_leave() -> None:
+    """This process is about to leave on purpose: children that are not daemonic live on."""
+
+def lifeline_stay() -> None:
+    """Takes back :func:`lifeline_leave`."""
 
 def pair_up(one: Connection, other: Connection, /) -> None:
     """The two are the ends of one new pipe: each looks for a moment whether the other sends before it sleeps."""
@@ -721,8 +780,8 @@ def cpu_limit() -> float | None:
 def look_at_segment(place: Any, /) -> dict[str, Any]:
     """What lies in the shared memory at this path, such as a descriptor of another process in `/proc`.
 
-    Its `kind` is `queue`, with counts, `objects`, or `unreadable`, with the reason under `error`. Raises `OSError` if
-    it can not be opened.
+    Its `kind` is `queue`, with counts; `objects`, with the locks that somebody has under `held` (number, process,
+    whether that lives); or `unreadable`, with the reason under `error`. Raises `OSError` if it can not be opened.
     """
 
 def end_with(pid: int, /) -> None:
@@ -735,14 +794,14 @@ def end_with(pid: int, /) -> None:
 class Crew:
     """Tasks for a crew of worker processes, and what comes back: the end of the process that has the work."""
 
-    def __new__(cls, open: Callable[[int, Parcel, Any], Any], board: bool = False) -> Crew:
+    def __new__(cls, open: Callable[[int, Parcel, Any], Any], roster: bool = False) -> Crew:
         """`open` makes the outcome of a task from its kind, parcel and detail, or raises.
 
-        `board`: whether tasks can be stopped.
+        `roster`: whether tasks can be stopped.
         """
     @property
-    def board(self) -> int:
-        """Descriptor of the board, which lives as long as this object; for a crew that has one."""
+    def roster(self) -> int:
+        """Descriptor of the roster, which lives as long as this object; for a crew that has one."""
     @property
     def descriptors(self) -> tuple[int, int]:
         """Descriptors of the queue of tasks and that of answers, which live as long as this object."""
@@ -833,8 +892,8 @@ class CrewWorker:
 
     def __new__(cls, tasks: int, answers: int) -> CrewWorker:
         """`tasks` and `answers` are descriptors; they are opened anew."""
-    def sit(self, board: int) -> Seat | None:
-        """Takes a seat on the board with this descriptor, which is opened anew; `None` if all are taken.
+    def sit(self, roster: int) -> Seat | None:
+        """Takes a seat on the roster with this descriptor, which is opened anew; `None` if all are taken.
 
         From now on this worker can be asked to stop a task.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -72,7 +73,7 @@ def _text(root: Process) -> str:
     for row in rows:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         lines.append("  ".join([*padded, row[-1]]))
-    lines += [f"  {line}" for line in map(_line, segments(root.all()))]
+    lines += [f"  {line}" for segment in segments(root.all()) for line in described(segment)]
     return "\n".join(lines) + "\n"
 
 
@@ -89,16 +90,32 @@ def _rows(process: Process, indent: str) -> list[tuple[str, ...]]:
     return [row, *(below for child in process.children for below in _rows(child, indent + "  "))]
 
 
-def _line(segment: Segment) -> str:
+def described(segment: Segment) -> list[str]:
+    """What lies in shared memory; of a pool's, what each of its workers does."""
     contents = segment.contents
     whose = f"{_size(segment.resident)}, in {', '.join(map(str, segment.processes))}"
     if contents["kind"] == "queue" and "waiting" in contents:
         bound = f" of {contents['capacity']}" if contents["capacity"] is not None else ""
         counts = f"{contents['waiting']}{bound} waiting, {contents['put']} put, {contents['taken']} taken"
-        return f"queue {segment.inode}: {counts}; {whose}"
+        return [f"queue {segment.inode}: {counts}; {whose}"]
+    if contents["kind"] == "workers":
+        return [f"workers of a pool {segment.inode}: {whose}", *map(_worker, contents["workers"])]
     if contents["kind"] == "objects":
-        return f"locks and the like {segment.inode}: {whose}"
-    return f"memory {segment.inode}: {contents.get('error', 'unknown')}; {whose}"
+        held = len(contents.get("held", ()))
+        return [f"locks and the like {segment.inode}: {f'{held} held; ' if held else ''}{whose}"]
+    return [f"memory {segment.inode}: {contents.get('error', 'unknown')}; {whose}"]
+
+
+def _worker(worker: dict[str, Any]) -> str:
+    if worker["task"] is None:
+        return f"  worker {worker['pid']}: idle, {worker['done']} tasks done"
+    name = f" {worker['function']}" if worker["function"] else ""
+    place = ""
+    if worker["stack"]:
+        file, line, function = worker["stack"][-1]
+        place = f", at {os.path.basename(file)}:{line} in {function}"
+    task = f"task {worker['task']}{name}, {worker['phase']} for {worker['seconds']:.1f} s"
+    return f"  worker {worker['pid']}: {task}{place}; {worker['done']} tasks done"
 
 
 def _short(command: str) -> str:

@@ -99,15 +99,15 @@ class Crew:
         raised: Callable[[Failure], BaseException],
         *,
         daemon: bool = False,
-        board: bool = False,
+        roster: bool = False,
     ) -> None:
         """``raised`` makes the exception that a task raised in its worker, or raises what reading it raises.
 
-        ``board``: whether the crew looks after its tasks, so that they can be stopped.
+        ``roster``: whether the crew looks after its tasks, so that they can be stopped.
         """
         self._open = partial(_opened, raised)  # kept by the engine, so it must not keep us
-        self.engine = _ropewalk.Crew(self._open, board)
-        self._board = board
+        self.engine = _ropewalk.Crew(self._open, roster)
+        self._roster = roster
         self.size = size
         self._leaving = 0
         self.lock = threading.Lock()  # for hiring
@@ -129,7 +129,7 @@ class Crew:
 
     def link(self) -> Any:
         """What a worker needs to begin: as a context, in which it is started."""
-        return Link.leased(self.engine, self._board)
+        return Link.leased(self.engine, self._roster)
 
     def hire(self, count: int = 1) -> None:
         """Starts workers, so many at most, until there are ``size`` of them."""

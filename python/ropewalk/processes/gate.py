@@ -31,8 +31,8 @@ class Gate:
         self.raised: BaseException | None = None
 
     @classmethod
-    def of(cls, worker: _ropewalk.CrewWorker, board: int) -> Gate | None:
-        """For this worker, by the descriptor of its crew's board. ``None`` where signals can not be heard."""
+    def of(cls, worker: _ropewalk.CrewWorker, roster: int) -> Gate | None:
+        """For this worker, by the descriptor of its crew's roster. ``None`` where signals can not be heard."""
         # Imported now, not when a signal comes.
         from ropewalk.processes import stopped  # noqa: F401
 
@@ -40,7 +40,7 @@ class Gate:
             before = signal.signal(_ropewalk.stop_signal(), signal.SIG_IGN)
         except ValueError:  # not the main thread
             return None
-        seat = worker.sit(board)
+        seat = worker.sit(roster)
         if seat is None:
             signal.signal(_ropewalk.stop_signal(), before)
             return None

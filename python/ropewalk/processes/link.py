@@ -15,24 +15,24 @@ __all__ = ["Link"]
 
 
 class Link:
-    """The two queues, the board if the crew has one, and the line that ends the worker, as an argument of the
+    """The two queues, the roster if the crew has one, and the line that ends the worker, as an argument of the
     function that a worker runs.
 
     A forked worker has the descriptors already; one that was spawned gets them with its other arguments.
     """
 
-    def __init__(self, crew: _ropewalk.Crew, board: bool, line: int | None) -> None:
+    def __init__(self, crew: _ropewalk.Crew, roster: bool, line: int | None) -> None:
         self._queues = crew.descriptors
-        self._board = crew.board if board else None
+        self._roster = crew.roster if roster else None
         self._line = line
         self._received = False
 
     @classmethod
     @contextlib.contextmanager
-    def leased(cls, crew: _ropewalk.Crew, board: bool) -> Iterator[Link]:
+    def leased(cls, crew: _ropewalk.Crew, roster: bool) -> Iterator[Link]:
         """The link for one worker, to be started inside."""
         with leash.lease() as line:
-            yield cls(crew, board, line)
+            yield cls(crew, roster, line)
 
     def tie(self) -> bool:
         """In the worker: it ends with the process that has the work. Whether that works here."""
@@ -43,14 +43,14 @@ class Link:
         return _ropewalk.CrewWorker(*self._queues)
 
     @property
-    def board(self) -> int | None:
-        """The descriptor of the board."""
-        return self._board
+    def roster(self) -> int | None:
+        """The descriptor of the roster."""
+        return self._roster
 
     def close(self) -> None:
         """All is opened."""
         if self._received:
-            for descriptor in (*self._queues, self._board):
+            for descriptor in (*self._queues, self._roster):
                 if descriptor is not None:
                     os.close(descriptor)
 
@@ -58,12 +58,12 @@ class Link:
         context.assert_spawning(self)
         return [
             None if descriptor is None else reduction.DupFd(descriptor)
-            for descriptor in (*self._queues, self._board, self._line)
+            for descriptor in (*self._queues, self._roster, self._line)
         ]
 
     def __setstate__(self, state: Any) -> None:
         received: list[Any] = [it if it is None else it.detach() for it in state]
-        tasks, answers, self._board, self._line = received
+        tasks, answers, self._roster, self._line = received
         self._queues = tasks, answers
         self._received = True
         if self._line is not None:

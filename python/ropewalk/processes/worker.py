@@ -62,7 +62,7 @@ def work(
     if tied:
         nesting.become_worker()
     worker = link.open()
-    gate = None if link.board is None else Gate.of(worker, link.board)
+    gate = None if link.roster is None else Gate.of(worker, link.roster)
     me = os.getpid().to_bytes(8, "little")
     if duties is not None:
         # The herald is another end: this one is in use while a task's result is encoded, which may print.

@@ -3,7 +3,7 @@
 use crate::error;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use ropewalk::process::{OpenError, Queue};
+use ropewalk::process::{Lock, OpenError, Queue};
 use std::path::PathBuf;
 
 /// Looks, and changes nothing.
@@ -17,8 +17,17 @@ fn look_at_segment(py: Python<'_>, place: PathBuf) -> PyResult<Bound<'_, PyDict>
             return Err(error::system(py, &error));
         }
         // Locks and the like have a layout of their own; so have other versions.
-        Err(OpenError::Layout { .. }) => {
-            found.set_item("kind", "objects")?;
+        Err(why @ OpenError::Layout { .. }) => {
+            match py.detach(|| Lock::look(&place)) {
+                Ok(held) => {
+                    found.set_item("kind", "objects")?;
+                    found.set_item("held", held)?;
+                }
+                Err(_) => {
+                    found.set_item("kind", "unreadable")?;
+                    found.set_item("error", why.to_string())?;
+                }
+            }
             return Ok(found);
         }
         Err(why) => {

@@ -210,13 +210,13 @@ impl Shared {
 
 #[pymethods]
 impl PyCrew {
-    /// `open` makes the outcome of a task from its kind, parcel and detail, or raises. `board`: whether tasks can be stopped.
+    /// `open` makes the outcome of a task from its kind, parcel and detail, or raises. `roster`: whether tasks can be stopped.
     #[new]
-    #[pyo3(signature = (open, board = Truth(false)), text_signature = "(open, board=False)")]
-    fn new(open: Py<PyAny>, board: Truth) -> PyResult<PyCrew> {
+    #[pyo3(signature = (open, roster = Truth(false)), text_signature = "(open, roster=False)")]
+    fn new(open: Py<PyAny>, roster: Truth) -> PyResult<PyCrew> {
         let system = |it: std::io::Error| PyOSError::new_err(it.to_string());
         let crew = Crew::new().map_err(system)?;
-        if board.0 {
+        if roster.0 {
             crew.look_after().map_err(system)?;
         }
         Ok(PyCrew(Arc::new(Shared {
@@ -234,11 +234,11 @@ impl PyCrew {
         (self.0.crew.tasks().as_fd().as_raw_fd(), self.0.crew.answers().as_fd().as_raw_fd())
     }
 
-    /// Descriptor of the board, which lives as long as this object; for a crew that has one.
+    /// Descriptor of the roster, which lives as long as this object; for a crew that has one.
     #[getter]
-    fn board(&self) -> PyResult<i32> {
-        let board = self.0.crew.look_after().map_err(|it| PyOSError::new_err(it.to_string()))?;
-        Ok(board.as_raw_fd())
+    fn roster(&self) -> PyResult<i32> {
+        let roster = self.0.crew.look_after().map_err(|it| PyOSError::new_err(it.to_string()))?;
+        Ok(roster.as_raw_fd())
     }
 
     /// Blocks for large buffers of tasks and answers: being written, in line, in the hands of who took them out.

@@ -39,12 +39,12 @@ impl PyCrewWorker {
         })
     }
 
-    /// Takes a seat on the board with this descriptor, which is opened anew: from now on this worker can be asked to stop a
+    /// Takes a seat on the roster with this descriptor, which is opened anew: from now on this worker can be asked to stop a
     /// task. `None` if all seats are taken.
-    fn sit(&mut self, board: i32) -> PyResult<Option<PySeat>> {
-        let board = File::options().read(true).write(true).open(format!("/proc/self/fd/{board}"));
-        let board = board.map_err(|it| PyOSError::new_err(it.to_string()))?;
-        let seat = self.worker.sit(OwnedFd::from(board)).map_err(|it| error::open(&it))?;
+    fn sit(&mut self, roster: i32) -> PyResult<Option<PySeat>> {
+        let roster = File::options().read(true).write(true).open(format!("/proc/self/fd/{roster}"));
+        let roster = roster.map_err(|it| PyOSError::new_err(it.to_string()))?;
+        let seat = self.worker.sit(OwnedFd::from(roster)).map_err(|it| error::open(&it))?;
         Ok(seat.map(PySeat))
     }
 

@@ -269,7 +269,7 @@ impl Ring {
 
     /// Whether there would be room for it in an empty ring, with no block in use.
     fn could_fit(&self, parts: Parts<'_>) -> bool {
-        let mut left = self.store.arena().capacity();
+        let mut left = self.store.granules();
         let mut inline = words(parts.buffers.len());
         for part in parts.iter() {
             if part.len() >= self.store.block_from() && granules(part.len()) <= left {

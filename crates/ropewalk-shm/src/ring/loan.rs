@@ -2,9 +2,9 @@
 //!
 //! It belongs to the taker alone, who may write it too, in whatever thread; dropped, its memory can hold another.
 //!
-//! A process that is forked while it is held has a copy of it, as of all memory ([`ForkCopy`]), and returns nothing. The
-//! block itself is what the copies are taken from, page by page as they are written: so it is not given back when its loan
-//! is dropped, and is free when this process has ended.
+//! A process that is forked while it is held has a copy of it, as of all memory ([`ForkCopy`]), and returns nothing. Where a
+//! process has such a copy it does not see the ring's memory: a block that comes to lie there, because the parent has
+//! given it back, is read from the file, and given back at once.
 //!
 //! # Contract of the unsafe code
 //!
@@ -60,14 +60,14 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        let copied = self.copy.take().is_some_and(ForkCopy::end);
+        let seen = self.copy.take().is_some_and(ForkCopy::end);
         if self.epoch != fork::epoch() {
             return; // the parent's
         }
-        if copied {
-            self.store.keep_slot();
-        } else {
+        if seen {
             self.store.arena().give_back(self.granule);
+        } else {
+            self.store.keep_slot(); // until this process ends
         }
     }
 }
@@ -79,6 +79,13 @@ impl Loan {
 
     /// A block whose entry says that this process reads it.
     pub(super) fn block(store: &Arc<Store>, granule: usize, len: usize) -> Loan {
+        match store.hidden_block(granule, len) {
+            None => {}
+            Some(read) => {
+                store.arena().give_back(granule);
+                return Loan::owned(read.expect("the file of a mapping can be read"));
+            }
+        }
         let (offset, _) = store.granules_at(&(granule..granule));
         // SAFETY: rule 1: the store outlives it, see `drop`.
         let copy = unsafe { ForkCopy::of(store.segment.mapping(), offset, len) };

@@ -6,6 +6,7 @@
 //! | `scenes` | what a scene is made of |
 //! | `stepper` | a kill after each instruction of each scene |
 //! | `objects` | the same for locks, semaphores, events, conditions and barriers |
+//! | `boards` | the same for the boards on which waits stand |
 //! | `acts` | what processes do with those |
 //! | `soak` | kills at random moments, every record accounted for |
 //! | `living` | forks, zombies and signals: what is not a kill |
@@ -18,6 +19,7 @@
 //! This is a program of its own, without the test harness, because it forks: it has one thread.
 
 mod acts;
+mod boards;
 mod ledger;
 mod living;
 mod objects;
@@ -99,6 +101,7 @@ fn main() {
     for scene in objects::WOKEN {
         report(scene.name, &mut || told(objects::run_woken(scene, full)));
     }
+    report(boards::NAME, &mut || told(boards::run(full)));
     for behind in 0..3 {
         let name = format!("a woken getter with {behind} behind it");
         report(&name, &mut || told(stepper::run_woken(Wake::Record, behind, full)));

@@ -10,7 +10,8 @@
 //! | `message` | messages over a pipe or a socket, as `multiprocessing.connection` sends them |
 //! | `traffic` | whether the other end of a pipe has sent something, without asking the system |
 //! | `readable` | its descriptor for select(2) |
-//! | `look` | a queue of other processes, from outside |
+//! | `look` | queues and locks of other processes, from outside |
+//! | `noted` | what is noted of a wait for a queue |
 //! | `iter` | records one after the other, until the queue is shut down |
 //! | `lock` | one holder at a time; after a dead one, the next |
 //! | `semaphore` | a number of permits |
@@ -24,7 +25,8 @@
 //! killed at any instruction has done an operation or has not; nobody else hangs, and nothing is torn. What it had
 //! taken out for itself is gone with it, at most one record for each thread; a queue that tracks tells which.
 //!
-//! These waits do not stand in the wait graph: the other end is in another process.
+//! These waits do not stand in the registry of the wait graph, for the other end is in another process, but on a board that
+//! those can read: see [`process_waits`](crate::wait_graph::process_waits).
 
 mod barrier;
 mod condition;
@@ -35,6 +37,7 @@ mod iter;
 mod lock;
 mod look;
 pub mod message;
+mod noted;
 pub(crate) mod object;
 mod parts;
 mod pool;
@@ -57,10 +60,10 @@ pub use object::Passed;
 pub use pool::{Answer, Functions, Pool, PoolBuilder, Program, SubmitError, TaskError, WorkerDied};
 pub use queue::Queue;
 pub use ropewalk_os::identity::Identity;
-pub use ropewalk_shm::board::{Board, Seat};
 pub use ropewalk_shm::ring::{
     Blocks, Counts, DoneError, Fault, JoinError, Loan, Options, PopError, Prepared, PushError,
 };
+pub use ropewalk_shm::roster::{Roster, Seat};
 pub use ropewalk_shm::segment::OpenError;
 pub use semaphore::Semaphore;
 pub use traffic::Traffic;

@@ -1,6 +1,7 @@
 //! Records of a queue that come with buffers beside their body.
 
 use super::{Loan, PopError, Prepared, PushError, Queue};
+use crate::wait_graph::{Kind, Noted};
 use ropewalk_os::{Block, Deadline};
 
 impl Queue {
@@ -26,7 +27,8 @@ impl Queue {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<u64, PushError<B::Interrupt>> {
-        self.ring.push_parts(body, buffers, block, deadline)
+        let note = self.note(Kind::QueuePut, deadline);
+        self.ring.push_parts(body, buffers, &mut Noted { block, note }, deadline)
     }
 
     /// The first half of [`Queue::push_parts`]: its large parts are copied, waiting for memory until `deadline`. Nothing is
@@ -53,7 +55,8 @@ impl Queue {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<Prepared<'a>, PushError<B::Interrupt>> {
-        self.ring.prepare_parts(body, buffers, block, deadline)
+        let note = self.note(Kind::QueuePut, deadline);
+        self.ring.prepare_parts(body, buffers, &mut Noted { block, note }, deadline)
     }
 
     /// As [`Queue::pop_into`], but the buffers that came with the record become `loans`, and `body` is its body alone.
@@ -79,6 +82,7 @@ impl Queue {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<u64, PopError<B::Interrupt>> {
-        self.ring.pop_parts(body, loans, block, deadline)
+        let note = self.note(Kind::QueueGet, deadline);
+        self.ring.pop_parts(body, loans, &mut Noted { block, note }, deadline)
     }
 }

@@ -49,7 +49,7 @@ class ExecutorEmployer(Employer):
         self.forward = executor._forward
         self.seats: dict[int, int] = {}  # pid -> index
         self.generations: dict[int, int] = {}  # how many had this index
-        self.crew = Crew(self, executor._max_workers, raised, board=True)
+        self.crew = Crew(self, executor._max_workers, raised, roster=True)
         self.reference = weakref.ref(executor, self._left_alone)
         if self.memory_limit is not None:
             self.crew.engine.set_memory_limit(self.memory_limit)

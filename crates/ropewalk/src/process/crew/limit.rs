@@ -125,19 +125,19 @@ impl<T> Crew<T> {
     }
 
     /// Stops the task with a ticket like this: takes it out of the line, or asks its worker as when its time is over. Before
-    /// anything can be asked there must be a board: [`Crew::look_after`].
+    /// anything can be asked there must be a roster: [`Crew::look_after`].
     ///
     /// ```
     /// use ropewalk::process::{Crew, Handed, Stopping, Why, Worker};
     /// use ropewalk::{Deadline, Plain};
     /// let crew = Crew::new()?;
-    /// let board = crew.look_after()?;
+    /// let roster = crew.look_after()?;
     /// crew.enlist('a', 0, b"task").unwrap();
     /// crew.post(|_| Handed::Go, &mut Plain).unwrap();
     /// assert_eq!(crew.stop(|ticket| *ticket == 'a'), Stopping::Asked);
     ///
     /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
-    /// let seat = worker.sit(board.try_clone_to_owned()?).unwrap().unwrap();
+    /// let seat = worker.sit(roster.try_clone_to_owned()?).unwrap().unwrap();
     /// worker.take(&mut Plain, Deadline::NEVER).unwrap();
     /// assert_eq!(seat.asked(), Some(Why::Cancelled as u8));
     /// # Ok::<(), std::io::Error>(())

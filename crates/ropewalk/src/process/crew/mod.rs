@@ -159,10 +159,10 @@ impl<T> Crew<T> {
             next: 1,
             closed: false,
         };
-        let tasks = Queue::with(&Options { track: true, ..*options })?;
+        let tasks = Queue::with(&Options { track: true, ..*options })?.of_crew();
         Ok(Crew {
             tasks,
-            answers: Queue::with(options)?,
+            answers: Queue::with(options)?.of_crew(),
             inside: Mutex::new(inside),
             reading: Reading::new(),
             overtime: Overtime::default(),

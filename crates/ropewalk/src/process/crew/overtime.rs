@@ -1,6 +1,6 @@
 //! The looks at tasks that are with the workers: whose time is over, whose memory is beyond the limit.
 //!
-//! Nobody tells when a worker begins a task; it writes that on the [`Board`]. A task is looked at when its time would be
+//! Nobody tells when a worker begins a task; it writes that on the [`Roster`]. A task is looked at when its time would be
 //! over had it begun at once. If it has begun later, the look is put off until its time is over; if it has not begun at
 //! all, by its whole time: it can not end sooner. So no look comes late, and there are few that come in vain.
 //!
@@ -8,7 +8,7 @@
 //! look comes sooner wakes it.
 //!
 //! What must stay true: a worker is killed only when it was condemned with the very task that is to end, and a worker
-//! that is condemned takes no other (see [`Board`]). So no task dies for another one.
+//! that is condemned takes no other (see [`Roster`]). So no task dies for another one.
 
 use super::Crew;
 use super::limit::Why;
@@ -16,7 +16,7 @@ use super::posted::{Posted, Table};
 use super::reading::Reading;
 use crate::primitive::{Arc, AtomicU64, Ordering};
 use ropewalk_os::{Deadline, clock, resident, signal};
-use ropewalk_shm::board::{Board, Holder};
+use ropewalk_shm::roster::{Holder, Roster};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
@@ -30,7 +30,7 @@ const NEVER: u64 = u64::MAX;
 
 #[derive(Debug)]
 pub(super) struct Overtime {
-    board: OnceLock<Arc<Board>>,
+    roster: OnceLock<Arc<Roster>>,
     /// The next look, or `NEVER`.
     next: AtomicU64,
     /// Until when the host sleeps; 0 while it does not.
@@ -42,7 +42,7 @@ pub(super) struct Overtime {
 impl Default for Overtime {
     fn default() -> Overtime {
         Overtime {
-            board: OnceLock::new(),
+            roster: OnceLock::new(),
             next: AtomicU64::new(NEVER),
             asleep: AtomicU64::new(0),
             memory: AtomicU64::new(0),
@@ -59,7 +59,7 @@ impl Overtime {
         reading: &Reading<T>,
         look_up: impl FnOnce(),
     ) {
-        if self.board.get().is_none() {
+        if self.roster.get().is_none() {
             return;
         }
         let mut dues = false;
@@ -103,35 +103,35 @@ impl Overtime {
 
     /// Asks for a task to be stopped. `false` if that can not be asked.
     pub(super) fn stop<T>(&self, table: &mut Table<T>, id: u64, why: Why) -> bool {
-        let (Some(board), Some(posted)) = (self.board.get(), table.get(id)) else { return false };
+        let (Some(roster), Some(posted)) = (self.roster.get(), table.get(id)) else { return false };
         if posted.asked.is_some() {
             return true;
         }
         posted.asked = Some(why);
-        let due = tell(board, posted, id, why, clock::now());
+        let due = tell(roster, posted, id, why, clock::now());
         table.set_due(id, due);
         true
     }
 
     /// A task that was recalled is done.
     pub(super) fn forget(&self, id: u64) {
-        if let Some(board) = self.board.get() {
-            board.forget(id);
+        if let Some(roster) = self.roster.get() {
+            roster.forget(id);
         }
     }
 
     /// A process has ended.
     pub(super) fn gone(&self, pid: u32) {
-        if let Some(board) = self.board.get() {
-            board.vacate(pid);
+        if let Some(roster) = self.roster.get() {
+            roster.vacate(pid);
         }
     }
 
-    fn look<T>(&self, board: &Board, table: &mut Table<T>, id: u64, now: u64) {
+    fn look<T>(&self, roster: &Roster, table: &mut Table<T>, id: u64, now: u64) {
         if id == 0 {
-            return self.look_at_memory(board, table, now);
+            return self.look_at_memory(roster, table, now);
         }
-        let holder = board.holder(id);
+        let holder = roster.holder(id);
         let Some(posted) = table.get(id) else { return };
         let due = match (posted.asked, holder) {
             (None, None) => {
@@ -140,17 +140,17 @@ impl Overtime {
             (None, Some(holder)) => match later(holder.since, posted.limit.time.unwrap_or_default()) {
                 Some(end) if end > now => Some(end),
                 _ => {
-                    posted.told = ask(board, holder, Why::Timeout);
+                    posted.told = ask(roster, holder, Why::Timeout);
                     posted.asked = posted.told.then_some(Why::Timeout);
                     posted.asked.and_then(|_| later(now, posted.limit.grace))
                 }
             },
-            (Some(why), _) if !posted.told => tell(board, posted, id, why, now),
+            (Some(why), _) if !posted.told => tell(roster, posted, id, why, now),
             (Some(_), None) => later(now, posted.limit.grace.max(Duration::from_nanos(AGAIN))),
             (Some(why), Some(holder)) => match later(holder.since, posted.limit.grace) {
                 Some(end) if end > now => Some(end), // it was begun after it was asked
                 _ => {
-                    posted.condemned = condemn(board, holder).then_some(why);
+                    posted.condemned = condemn(roster, holder).then_some(why);
                     None
                 }
             },
@@ -158,13 +158,13 @@ impl Overtime {
         table.set_due(id, due);
     }
 
-    fn look_at_memory<T>(&self, board: &Board, table: &mut Table<T>, now: u64) {
+    fn look_at_memory<T>(&self, roster: &Roster, table: &mut Table<T>, now: u64) {
         let limit = self.memory.load(Ordering::Relaxed);
-        for holder in board.holders() {
+        for holder in roster.holders() {
             let beyond = resident::own_memory(holder.who.pid).is_some_and(|own| own > limit);
             if beyond
                 && let Some(posted) = table.get(holder.task)
-                && condemn(board, holder)
+                && condemn(roster, holder)
             {
                 posted.condemned = Some(Why::Memory);
             }
@@ -178,42 +178,42 @@ fn later(moment: u64, by: Duration) -> Option<u64> {
 }
 
 /// Says to a worker that a task shall stop, now or when it begins it; the next look.
-fn tell<T>(board: &Board, posted: &mut Posted<T>, id: u64, why: Why, now: u64) -> Option<u64> {
+fn tell<T>(roster: &Roster, posted: &mut Posted<T>, id: u64, why: Why, now: u64) -> Option<u64> {
     // First, so that one who begins it now and is not seen sees this.
-    posted.told = board.recall(id, why as u8);
-    if let Some(holder) = board.holder(id) {
+    posted.told = roster.recall(id, why as u8);
+    if let Some(holder) = roster.holder(id) {
         posted.told = true;
-        ask(board, holder, why);
+        ask(roster, holder, why);
     }
     if posted.told { later(now, posted.limit.grace) } else { now.checked_add(AGAIN) }
 }
 
-fn ask(board: &Board, holder: Holder, why: Why) -> bool {
+fn ask(roster: &Roster, holder: Holder, why: Why) -> bool {
     // If it can not be sent, the grace is waited for.
-    board.ask(holder, why as u8) && signal::send(holder.who, signal::ask()).is_ok()
+    roster.ask(holder, why as u8) && signal::send(holder.who, signal::ask()).is_ok()
 }
 
-fn condemn(board: &Board, holder: Holder) -> bool {
-    board.condemn(holder) && signal::send(holder.who, signal::KILL).is_ok()
+fn condemn(roster: &Roster, holder: Holder) -> bool {
+    roster.condemn(holder) && signal::send(holder.who, signal::KILL).is_ok()
 }
 
 impl<T> Crew<T> {
     /// From now on the crew looks after tasks that have limits, and can ask for tasks to be stopped. Workers take their
-    /// seats on this board ([`Worker::sit`](super::Worker::sit)); tasks of those that do not have no limits.
+    /// seats on this roster ([`Worker::sit`](super::Worker::sit)); tasks of those that do not have no limits.
     ///
     /// # Errors
     /// No descriptors or no memory left.
     ///
     /// ```
     /// let crew = ropewalk::process::Crew::<u32>::new()?;
-    /// let board = crew.look_after()?;
+    /// let roster = crew.look_after()?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn look_after(&self) -> io::Result<BorrowedFd<'_>> {
-        if self.overtime.board.get().is_none() {
-            let _ = self.overtime.board.set(Arc::new(Board::create()?));
+        if self.overtime.roster.get().is_none() {
+            let _ = self.overtime.roster.set(Arc::new(Roster::create()?));
         }
-        self.overtime.board.get().map(|board| board.as_fd()).ok_or_else(|| io::ErrorKind::Other.into())
+        self.overtime.roster.get().map(|roster| roster.as_fd()).ok_or_else(|| io::ErrorKind::Other.into())
     }
 
     /// A worker that has more than so many bytes of its own while it does a task is killed: see [`Why::Memory`]. 0: none is.
@@ -237,13 +237,13 @@ impl<T> Crew<T> {
         if !it.is_looking() {
             return deadline;
         }
-        let Some(board) = it.board.get() else { return deadline };
+        let Some(roster) = it.roster.get() else { return deadline };
         let mut inside = self.inside.lock();
         let now = clock::now();
         while let Some((when, id)) = inside.posted.first_due()
             && when <= now
         {
-            it.look(board, &mut inside.posted, id, now);
+            it.look(roster, &mut inside.posted, id, now);
         }
         let next = inside.posted.first_due().map_or(NEVER, |(when, _)| when);
         it.next.store(next, Ordering::SeqCst);

@@ -2,7 +2,7 @@
 
 use super::record;
 use crate::primitive::Arc;
-use crate::process::{Board, Fault, Identity, Loan, OpenError, PopError, PushError, Queue, Seat};
+use crate::process::{Fault, Identity, Loan, OpenError, PopError, PushError, Queue, Roster, Seat};
 use ropewalk_os::{Block, Deadline, clock};
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -93,6 +93,7 @@ impl Worker {
     }
 
     fn new(tasks: Queue, answers: Queue) -> Worker {
+        let (tasks, answers) = (tasks.of_crew(), answers.of_crew());
         Worker {
             tasks: Arc::new(tasks),
             answers,
@@ -105,7 +106,7 @@ impl Worker {
         }
     }
 
-    /// Takes a seat on the crew's board, by a descriptor of it: from now on the crew can see which task is in hand since when,
+    /// Takes a seat on the crew's roster, by a descriptor of it: from now on the crew can see which task is in hand since when,
     /// and ask for it to be stopped. `None` if all seats are taken.
     ///
     /// # Errors
@@ -114,14 +115,14 @@ impl Worker {
     /// ```
     /// use ropewalk::process::{Crew, Worker};
     /// let crew = Crew::<u32>::new()?;
-    /// let board = crew.look_after()?.try_clone_to_owned()?;
+    /// let roster = crew.look_after()?.try_clone_to_owned()?;
     /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
-    /// assert!(worker.sit(board).unwrap().unwrap().asked().is_none());
+    /// assert!(worker.sit(roster).unwrap().unwrap().asked().is_none());
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn sit(&mut self, board: OwnedFd) -> Result<Option<Arc<Seat>>, OpenError> {
-        let board = std::sync::Arc::new(Board::open(board)?);
-        self.seat = board.sit(Identity::current()?).map(Arc::new);
+    pub fn sit(&mut self, roster: OwnedFd) -> Result<Option<Arc<Seat>>, OpenError> {
+        let roster = std::sync::Arc::new(Roster::open(roster)?);
+        self.seat = roster.sit(Identity::current()?).map(Arc::new);
         Ok(self.seat.clone())
     }
 
