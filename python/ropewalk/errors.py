@@ -9,12 +9,16 @@ if TYPE_CHECKING:
     from ropewalk.doctor.scene import Wait
     from ropewalk.processes.died import TransferError as TransferError
     from ropewalk.processes.died import WorkerDied as WorkerDied
+    from ropewalk.processes.stopped import TaskCancelled as TaskCancelled
+    from ropewalk.processes.stopped import TaskTimeout as TaskTimeout
 
 __all__ = [
     "DeadlockError",
     "LockOrderError",
     "OwnerDiedWarning",
     "RopewalkError",
+    "TaskCancelled",
+    "TaskTimeout",
     "TransferError",
     "UnsupportedInterpreter",
     "WorkerDied",
@@ -91,4 +95,8 @@ def __getattr__(name: str) -> object:
         from ropewalk.processes import died
 
         return getattr(died, name)
+    if name in ("TaskCancelled", "TaskTimeout"):
+        from ropewalk.processes import stopped
+
+        return getattr(stopped, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -166,6 +166,8 @@ def become_original(instance: Any) -> None:
             "__module__": cls.__module__,
             "__qualname__": cls.__qualname__,
             "__doc__": cls.__doc__,
+            # What the original's has not, or not with all its arguments.
+            **{name: getattr(cls, name) for name in getattr(cls, "__extended__", ())},
         }
         form = type(cls)(cls.__name__, (cls,), {**names, _RUNS_ORIGINAL: True})  # type: ignore[misc]
         _forms[cls] = form

@@ -32,10 +32,6 @@ def interrupted(method, kind, daemon):
     return output.decode(), errors.decode(), program.returncode
 
 
-@pytest.mark.skipif(
-    not os.environ.get("ROPEWALK_TEST_FULL"),
-    reason="on a busy machine a child printed a traceback of its own, once in some hundred runs: not mended yet",
-)
 @pytest.mark.parametrize("daemon", ["daemon", "plain"])
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_ctrl_c_ends_all_processes_with_one_traceback(method, daemon):

@@ -54,10 +54,21 @@ def chosen() -> dict[str, str]:
         )
     for extension in ("(max_pending=)", "(context=)", "(help=)", ".shutdown(timeout=)"):
         found[f"concurrent.futures.ThreadPoolExecutor{extension}"] = "an extension"
+    for extension in (
+        *("timeout", "grace", "retries", "retry_on", "priority"),
+        *("max_pending", "seed", "memory_limit", "exit", "forward"),
+    ):
+        found[f"concurrent.futures.ProcessPoolExecutor({extension}=)"] = "an extension"
+    for extension in (".shutdown(timeout=)", ".map(progress=)", ".with_options", ".resize"):
+        found[f"concurrent.futures.ProcessPoolExecutor{extension}"] = "an extension"
+    found["concurrent.futures.Future.cancel(running=)"] = "an extension"
     if sys.version_info < (3, 14):
-        found["concurrent.futures.ThreadPoolExecutor.map(buffersize=)"] = (
-            "3.14's buffersize is on every version"
-        )
+        for executor in ("Thread", "Process"):
+            found[f"concurrent.futures.{executor}PoolExecutor.map(buffersize=)"] = (
+                "3.14's buffersize is on every version"
+            )
+        for name in ("terminate_workers", "kill_workers"):
+            found[f"concurrent.futures.ProcessPoolExecutor.{name}"] = "3.14's method is on every version"
     return found
 
 

@@ -152,3 +152,114 @@ def remember(value):
 
 def recall(_=None):
     return os.environ.get("REMEMBERED")
+
+
+def hold(where=None, seconds=600):
+    """Says that it has begun, and goes on for very long in short steps."""
+    if where is not None:
+        tell(where)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def hold_stubbornly(where=None):
+    """As ``hold``, and takes no notice of what is raised in it."""
+    if where is not None:
+        tell(where)
+    while True:
+        try:
+            time.sleep(600)
+        except Exception:
+            continue
+
+
+def hold_unless_stopped(where, answer):
+    """As ``hold``; when it is stopped it answers all the same."""
+    tell(where)
+    try:
+        time.sleep(600)
+    except Exception as error:
+        return answer, type(error).__name__
+
+
+def tell(where):
+    """The process's number in a file, whole from the first."""
+    note = Path(where)
+    whole = note.with_suffix(".new")
+    whole.write_text(str(os.getpid()))
+    whole.rename(note)
+
+
+def count(where):
+    """How often it was called, by a file; this call too."""
+    with open(where, "ab") as note:
+        note.write(b".")
+    return os.path.getsize(where)
+
+
+def fail_until(where, times, error=ValueError):
+    """Raises, or dies if that is no error, until it is called so often."""
+    tried = count(where)
+    if tried < times:
+        if error is None:
+            kill_self()
+        raise error(f"attempt {tried}")
+    return tried
+
+
+def add_line(where, line):
+    with open(where, "a") as note:
+        note.write(line + "\n")
+
+
+def random_numbers(count):
+    import random
+
+    return os.getpid(), [random.random() for _ in range(count)]
+
+
+def numpy_numbers(count):
+    import numpy
+
+    return numpy.random.random(count).tolist()
+
+
+def fill(size):
+    """Has so many bytes for a moment."""
+    return len(bytearray(b"x") * size)
+
+
+def keep(size, where=None):
+    """Keeps so many bytes for the rest of its process's life, and goes on if a file is given."""
+    KEPT.append(bytearray(b"x") * size)
+    if where is not None:
+        hold(where)
+    return os.getpid()
+
+
+KEPT = []
+
+
+def complain(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def say(text):
+    import logging
+    import warnings
+
+    print(text)
+    print("to errors", file=sys.stderr, end="")
+    logging.getLogger("tests.tasks").warning("logged %s", text)
+    logging.getLogger("tests.tasks").debug("nobody wants this")
+    warnings.warn(f"warned {text}", UserWarning, stacklevel=1)
+    return text
+
+
+def asks_for_signals_of_its_sentinel():
+    import fcntl
+    import multiprocessing
+
+    parent = multiprocessing.parent_process()
+    return bool(fcntl.fcntl(parent.sentinel, fcntl.F_GETFL) & os.O_ASYNC)

@@ -34,7 +34,7 @@ const LADDERS: [(&str, Ladder); 3] = [
             &["line", "spin", "flight"],
             &["ring"],
             &["slab", "sync"],
-            &["board"],
+            &["board", "roster"],
         ],
     ),
     (

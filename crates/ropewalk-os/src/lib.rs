@@ -14,6 +14,8 @@
 //! | [`lifeline`] | end when the process that started this one does |
 //! | [`children`] | what this process keeps for its children; what a forked one does first |
 //! | [`child`] | descriptors for one child; its end, before anybody has waited for it |
+//! | [`signal`] | signals for one process, and for no later one of its number |
+//! | [`resident`] | how much memory of its own has a process |
 //! | [`identity`] | which process is this, even after its number is reused |
 //! | [`memory`] | anonymous memory that other processes can map |
 //! | [`descriptors`] | which shared memory a process has open, seen from outside |
@@ -60,10 +62,12 @@ pub mod lifeline;
 pub mod lookout;
 pub mod memory;
 pub mod own_memory;
+pub mod resident;
 pub mod robust;
 pub mod sampler;
 pub mod shared_futex;
 pub mod shared_words;
+pub mod signal;
 pub mod stream;
 pub mod thread;
 pub mod watcher;

@@ -22,6 +22,7 @@
 //! | [`slab`] | small objects side by side in one segment |
 //! | [`flight`] | what each worker is doing, to be read after it was killed |
 //! | [`sync`] | locks, semaphores, events, conditions and barriers in it |
+//! | [`roster`] | which of many workers has what in hand, and whom somebody asks to stop |
 //! | [`board`] | what the threads of a process wait for, for others to read |
 
 pub mod board;
@@ -30,6 +31,7 @@ mod line;
 mod lock;
 mod participants;
 pub mod ring;
+pub mod roster;
 pub mod segment;
 pub mod slab;
 mod spin;

@@ -70,6 +70,8 @@ pub enum Kind {
     Condition,
     /// A barrier.
     Barrier,
+    /// Part of a roster: see `roster`.
+    Roster,
 }
 
 /// One object, in shared memory. What its words mean is told in `sync`.

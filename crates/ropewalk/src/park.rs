@@ -17,6 +17,7 @@ use crate::primitive::{Arc, AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering};
 use crate::signal::Signal;
 use crate::wait_graph::{self, Cycle, Reason};
 use ropewalk_os::futex::Slept;
+use ropewalk_os::lookout::Lookout;
 use ropewalk_os::{Block, Deadline, clock, fork};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -335,8 +336,11 @@ pub(crate) fn sleep<G: Send, B: Block>(
     let vitals = &sleeper.vitals;
     let mut waiting = wait_graph::enter(vitals, reason, deadline).map_err(Halted::Deadlock)?;
     let mut owed = OWED.try_with(Cell::take).ok().flatten();
+    // A signal that comes when this thread has last looked for one, and does not sleep yet, ends no sleep.
+    let mut lookout = Lookout::new(block.heeds_signals());
     loop {
-        let until = waiting.wake_up_call(deadline);
+        let call = waiting.wake_up_call(deadline);
+        let until = lookout.until(call);
         let owed = owed.take();
         let (slept, rest) = block.detached(|| {
             if let Some(other) = owed {
@@ -357,8 +361,8 @@ pub(crate) fn sleep<G: Send, B: Block>(
         }
         match slept {
             Slept::TimedOut if until == deadline => return Ok(Rest::TimedOut),
-            Slept::TimedOut => waiting.look_again().map_err(Halted::Deadlock)?,
-            Slept::Interrupted => {
+            Slept::TimedOut if until == call => waiting.look_again().map_err(Halted::Deadlock)?,
+            Slept::TimedOut | Slept::Interrupted => {
                 waiting.stand_aside();
                 let interrupted = block.interrupted();
                 sleeper.survive();

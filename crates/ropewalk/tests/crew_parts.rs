@@ -2,7 +2,7 @@
 
 mod watchdog;
 
-use ropewalk::process::{Arrival, Blocks, Crew, Handed, Options, Worker};
+use ropewalk::process::{Arrival, Blocks, Crew, EnlistError, Handed, Options, Terms, Worker};
 use ropewalk::{Deadline, Plain};
 
 const MIB: usize = 1 << 20;
@@ -16,7 +16,8 @@ fn crew(workers: usize, options: Options) -> (Crew<usize>, Worker) {
 
 fn enlist(crew: &Crew<usize>, ticket: usize, parts: &[&[u8]]) -> u64 {
     let body = ticket.to_le_bytes();
-    let id = crew.enlist_parts(ticket, 0, &body, parts, |_| Handed::Go, &mut Plain).expect("open");
+    let id =
+        crew.enlist_parts(ticket, &body, parts, &Terms::default(), |_| Handed::Go, &mut Plain).expect("open");
     post(crew);
     id
 }
@@ -89,7 +90,7 @@ fn a_task_that_its_owner_drops_leaves_no_block() {
     let _watch = watchdog::watch();
     let (crew, _worker) = crew(1, Options::default());
     let parts = [&*vec![7; MIB]];
-    crew.enlist_parts(7, 0, b"task", &parts, |_| Handed::Drop, &mut Plain).expect("open");
+    crew.enlist_parts(7, b"task", &parts, &Terms::default(), |_| Handed::Drop, &mut Plain).expect("open");
     assert!(crew.is_idle());
     assert_eq!(blocks(&crew), (0, 0, 0));
 }
@@ -111,7 +112,8 @@ fn a_task_for_which_workers_hold_the_memory_goes_when_they_give_it_back() {
         Handed::Go
     };
     let longer = vec![2; MIB / 2 + 1];
-    crew.enlist_parts(2, 0, &2_usize.to_le_bytes(), &[&longer], hand, &mut Plain).expect("open");
+    crew.enlist_parts(2, &2_usize.to_le_bytes(), &[&longer], &Terms::default(), hand, &mut Plain)
+        .expect("open");
     post(&crew);
     assert_eq!((asked, crew.in_line()), (0, 1), "it is in line, and may be withdrawn");
     // Nothing will be answered, and still the wait ends, so that the task is tried again.
@@ -158,7 +160,7 @@ fn nothing_is_taken_after_all_was_given_up() {
     let (crew, _worker) = crew(1, Options::default());
     enlist(&crew, 1, &[&vec![1; MIB]]);
     assert_eq!(crew.give_up(), [1]);
-    let late = crew.enlist_parts(2, 0, b"", &[&vec![2; MIB]], |_| Handed::Go, &mut Plain);
-    assert_eq!(late, Err(2));
+    let late = crew.enlist_parts(2, b"", &[&vec![2; MIB]], &Terms::default(), |_| Handed::Go, &mut Plain);
+    assert_eq!(late, Err(EnlistError::Closed(2)));
     assert!(crew.is_idle());
 }

@@ -35,6 +35,7 @@ __all__ = [
     "ProcessEvent",
     "ProcessQueue",
     "Queue",
+    "Seat",
     "Semaphore",
     "SimpleProcessQueue",
     "SynchronizedNumber",
@@ -70,12 +71,14 @@ __all__ = [
     "make_sem_lock",
     "memory_counts",
     "open_sem_lock",
+    "own_memory",
     "pair_up",
     "place_of_sem_lock",
     "process_cycles",
     "process_waits",
     "set_deadlock_mode",
     "set_lock_order",
+    "stop_signal",
     "thread_ended",
     "told",
     "waits",
@@ -371,6 +374,8 @@ class Future:
     def _start(self) -> Any: ...
     def _finish(self, value: Any, failed: bool) -> Any: ...
     def _cancel(self) -> Any: ...
+    def _stop(self) -> bool | None: ...
+    def _stopped(self) -> Any: ...
     def _listen(self, callback: Any) -> Any: ...
     def _take_callbacks(self) -> list[Any]: ...
     def _retire(self, condition: Any) -> None: ...
@@ -803,8 +808,14 @@ def end_with(pid: int, /) -> None:
 class Crew:
     """Tasks for a crew of worker processes, and what comes back: the end of the process that has the work."""
 
-    def __new__(cls, open: Callable[[int, Parcel, Any], Any]) -> Crew:
-        """`open` makes the outcome of a task from its kind, parcel and detail, or raises."""
+    def __new__(cls, open: Callable[[int, Parcel, Any], Any], roster: bool = False) -> Crew:
+        """`open` makes the outcome of a task from its kind, parcel and detail, or raises.
+
+        `roster`: whether tasks can be stopped.
+        """
+    @property
+    def roster(self) -> int:
+        """Descriptor of the roster, which lives as long as this object; for a crew that has one."""
     @property
     def descriptors(self) -> tuple[int, int, int]:
         """Descriptors of the queue of tasks, that of answers and the flight, which live as long as this object.
@@ -823,6 +834,33 @@ class Crew:
 
         Raises what encoding the call raises, and `RuntimeError` if no task is taken any more.
         """
+    def enlist_on(
+        self,
+        owner: Any,
+        detail: Any,
+        how: int,
+        function: Any,
+        arguments: Any,
+        priority: int,
+        timeout: float | None,
+        grace: float | None,
+        bounded: bool,
+        again: bool,
+    ) -> int:
+        """As `enlist`, on terms of its own.
+
+        `timeout`: seconds until it is asked to stop, from when a worker begins it; `grace`: seconds from then until its
+        worker is killed. `bounded`: 0 is returned if the line is full. `again`: another attempt at a task whose future
+        is running.
+        """
+    def set_max_pending(self, most: int) -> None:
+        """Calls on `bounded` terms are refused while so many are in line; 0: none is."""
+    def wait_for_room(self, timeout: float | None = None) -> bool:
+        """Waits until it is worth trying again; `False` if that takes longer than `timeout` seconds."""
+    def set_memory_limit(self, bytes: int) -> None:
+        """A worker with more than so many bytes of its own is killed while it has a task in hand; 0: none is."""
+    def send_home(self, workers: int) -> None:
+        """So many workers go home, each when it has nothing in hand."""
     def enlist_each(
         self, owner: Harvest, how: int, function: Any, calls: list[Any], number: int
     ) -> tuple[int, BaseException | None]:
@@ -847,11 +885,11 @@ class Crew:
         """Takes all tasks back that no worker was handed."""
     def give_up(self) -> list[tuple[Any, Any]]:
         """Takes every task back; what workers still answer is dropped."""
-    def fell(self, pid: int) -> tuple[Any, Any, int, float, dict[str, Any] | None] | None:
+    def fell(self, pid: int) -> tuple[Any, Any, int, float, int, dict[str, Any] | None] | None:
         """Takes the task back that this process had in hand when it died; `None` if it had none.
 
-        Owner, detail, number, the seconds that it had it in hand, and what it had written down about it, as
-        `look_at_segment` tells it, or `None`.
+        Owner, detail, number, the seconds that it had it in hand, why the crew has killed it (1 for its time, 2 for its
+        owner, 3 for memory, or 0), and what it had written down about it, as `look_at_segment` tells it, or `None`.
         """
     @property
     def unfinished(self) -> int:
@@ -874,6 +912,11 @@ class CrewWorker:
 
         What the worker does is recorded in `flight`, for who asks when it has died.
         """
+    def sit(self, roster: int) -> Seat | None:
+        """Takes a seat on the roster with this descriptor, which is opened anew; `None` if all are taken.
+
+        From now on this worker can be asked to stop a task.
+        """
     def take(self, timeout: float | None = None) -> bool:
         """Takes the next task in hand; `False` if none comes within `timeout` seconds.
 
@@ -891,6 +934,19 @@ class CrewWorker:
     @property
     def taken(self) -> int:
         """Tasks taken so far."""
+
+@final
+class Seat:
+    """Where a worker sees what it is asked."""
+
+    def asked(self) -> int:
+        """Why the task in hand shall be stopped: 1 for its time, 2 for its owner; 0 if it shall not."""
+
+def own_memory() -> int | None:
+    """Bytes that this process has in memory and shares with no file; `None` if that can not be seen."""
+
+def stop_signal() -> int:
+    """The number of the signal by which a worker is asked to stop a task."""
 
 @final
 class Parcel:

@@ -19,11 +19,14 @@ from typing import Any, cast
 
 from ropewalk import _ropewalk
 from ropewalk.concurrent.futures.future import Future
+from ropewalk.locks import Condition, Lock
 from ropewalk.original import OneOfBoth
 from ropewalk.processes import nesting
-from ropewalk.processes.crew import Crew, wake
+from ropewalk.processes.crew import Crew, Employer, wake
 from ropewalk.processes.encoding import CALL, KEYWORDS, MAP, STARMAP, enlist
+from ropewalk.processes.undisturbed import undisturbed
 from ropewalk.processes.worker import Failure, Manner, work
+from ropewalk.threading import Event
 
 __all__ = ["Pool", "ThreadPool"]
 
@@ -49,7 +52,7 @@ class PoolManner(Manner):
         raise  # noqa: PLE0704  # seen by multiprocessing, which prints it
 
 
-class _Employer:
+class _Employer(Employer):
     """The pool as its crew sees it, which does not keep it alive."""
 
     def __init__(self, pool: Any) -> None:
@@ -65,8 +68,8 @@ class _Employer:
         self.crew = Crew(self, pool._processes, _raised, daemon=True)
 
     def hire(self) -> Any:
-        arguments = (self.crew.link, PoolManner(), self.initializer, self.initargs, self.limit)
-        with nesting.allowed():
+        with nesting.allowed(), self.crew.link() as link:
+            arguments = (link, PoolManner(), self.initializer, self.initargs, self.limit)
             worker = self.start(self.context, target=work, args=arguments)
             worker.name = worker.name.replace("Process", "PoolWorker")
             worker.daemon = True
@@ -194,6 +197,12 @@ class MapResult(_theirs.MapResult):  # type: ignore[misc]
     __module__ = "multiprocessing.pool"
     __doc__ = None
     _success: bool
+    _event: Any
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        if not self._event.is_set():
+            self._event = Event()
 
     def _gathered(self, harvest: Any, number: int, failed: bool, value: Any) -> bool:
         """One task is done that the engine has left to Python. Whether it was the last."""
@@ -268,14 +277,15 @@ class Pool(_Original, metaclass=OneOfBoth):
         self._employer = _Employer(self)
         self._crew = self._employer.crew
         self._taskqueue = _Line(self._employer)
-        self._crew.hire(processes)
-        self._crew.start()
-        self._worker_handler = self._crew.watcher
-        self._task_handler = self._result_handler = self._crew.collector
-        self._terminate = util.Finalize(
-            self, _terminate, args=(self._employer, self._taskqueue), exitpriority=15
-        )
-        self._state = RUN
+        with undisturbed():
+            self._crew.hire(processes)
+            self._crew.start()
+            self._worker_handler = self._crew.watcher
+            self._task_handler = self._result_handler = self._crew.collector
+            self._terminate = util.Finalize(
+                self, _terminate, args=(self._employer, self._taskqueue), exitpriority=15
+            )
+            self._state = RUN
 
     def __del__(self, _warn: Any = warnings.warn, RUN: str = RUN) -> None:
         if self._state == RUN:
@@ -313,6 +323,7 @@ class Pool(_Original, metaclass=OneOfBoth):
     ) -> Any:
         self._check_running()
         result = _theirs.ApplyResult(self, callback, error_callback)
+        result._event = Event()  # the engine's misses no signal
         _enlist(self._crew, result, 0, func, args, kwds)
         return result
 
@@ -394,6 +405,7 @@ class Pool(_Original, metaclass=OneOfBoth):
         if chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize}")
         result = kind(self)
+        result._cond = Condition(Lock())
         if chunksize == 1:
             tasks = self._tasks(result, func, iterable)
         else:
@@ -419,7 +431,7 @@ class Pool(_Original, metaclass=OneOfBoth):
             raise ValueError("Pool is still running")
         elif self._state not in (CLOSE, TERMINATE):
             raise ValueError("In unknown state")
-        self._result_handler.join()
+        self._crew.wait()
         self._worker_handler.join()
         self._taskqueue.close()
         for worker in self._pool:

@@ -19,7 +19,9 @@ from ropewalk import _ropewalk
 from ropewalk.concurrent.futures.frames import call_back
 from ropewalk.processes import kinds
 from ropewalk.processes.link import Link
+from ropewalk.processes.undisturbed import undisturbed
 from ropewalk.processes.watcher import Watcher, reap
+from ropewalk.threading import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +38,10 @@ _GRACE = 2.0
 
 
 class Employer(Protocol):
-    """What a crew asks of the pool or executor that it belongs to. It must not keep that alive."""
+    """What a crew asks of the pool or executor that it belongs to. It must not keep that alive.
+
+    Those with a body are for one that looks after its tasks.
+    """
 
     def hire(self) -> Any:
         """Starts one more worker process and gives it."""
@@ -52,6 +57,26 @@ class Employer(Protocol):
 
     def call(self, detail: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
         """What a task calls, for reports."""
+
+    def cancelled(self, owner: Any, detail: Any) -> None:
+        """A task was stopped because nobody wants it any more."""
+        return
+
+    def attempt(self, detail: Any) -> int:
+        """Which attempt at a task this is, from 1."""
+        return 1
+
+    def excess(self, detail: Any, why: int) -> str:
+        """What a task had too much of, or did too long, when its worker was killed for that."""
+        return ""
+
+    def timeout(self, detail: Any) -> float | None:
+        """The seconds that a task may take."""
+        return None
+
+    def said(self, body: bytes) -> None:
+        """A task has printed, logged or warned of something."""
+        return
 
     def is_over(self) -> bool:
         """Whether no more tasks will come. Asked under no lock."""
@@ -73,16 +98,22 @@ class Crew:
         raised: Callable[[Failure], BaseException],
         *,
         daemon: bool = False,
+        roster: bool = False,
     ) -> None:
-        """``raised`` makes the exception that a task raised in its worker, or raises what reading it raises."""
+        """``raised`` makes the exception that a task raised in its worker, or raises what reading it raises.
+
+        ``roster``: whether the crew looks after its tasks, so that they can be stopped.
+        """
         self._open = partial(_opened, raised)  # kept by the engine, so it must not keep us
-        self.engine = _ropewalk.Crew(self._open)
-        self.link = Link(self.engine)
+        self.engine = _ropewalk.Crew(self._open, roster)
+        self._roster = roster
         self.size = size
+        self._leaving = 0
         self.lock = threading.Lock()  # for hiring
         self.members: dict[int, Any] = {}
         self.collector = threading.Thread(target=self._collect, name="ropewalk-collector", daemon=daemon)
         self.watcher = Watcher(self.engine, daemon=daemon)
+        self._over = Event()
         self.pid = os.getpid()
         self.terminated = False
         self.is_broken = False
@@ -91,14 +122,17 @@ class Crew:
         self._unfit: set[int] = set()
         self._stillborn = 0
         self._dismissed = False
-        self._killed_by_us: dict[int, str] = {}
         self._out_of_memory = _ropewalk.memory_counts()[0]
 
     # --- Hiring
 
+    def link(self) -> Any:
+        """What a worker needs to begin: as a context, in which it is started."""
+        return Link.leased(self.engine, self._roster)
+
     def hire(self, count: int = 1) -> None:
         """Starts workers, so many at most, until there are ``size`` of them."""
-        with self.lock:
+        with self.lock, undisturbed():
             if self.terminated or self._employer is None:
                 return
             hired: list[Any] = []
@@ -117,6 +151,15 @@ class Crew:
                 self.watcher.watch(process)
             self.engine.set_workers(len(self.members))
 
+    def resize(self, size: int) -> None:
+        """So many workers are wanted from now on. If there are more, some go home when they have nothing in hand."""
+        with self.lock:
+            self.size = size
+            surplus = len(self.members) - self._leaving - size
+            if surplus > 0:
+                self._leaving += surplus
+                self.engine.send_home(surplus)
+
     def start(self) -> None:
         """Starts the threads."""
         # It imports what registers with threading: that cannot be done when a worker dies while the program ends.
@@ -131,13 +174,14 @@ class Crew:
 
     def _abandon(self) -> None:
         """Ends the workers of a crew whose threads cannot be started: nobody else would notice that they are gone."""
+        employer = self._employer
         self.watcher.stop()
         self.terminate()
         with self.lock:
             members, self.members = list(self.members.values()), {}
         for process in members:
             reap(process)
-            self._employer.fire(process)
+            employer.fire(process)
 
     # --- Collecting
 
@@ -160,13 +204,29 @@ class Crew:
             self.watcher.stop()
             employer, self._employer = self._employer, None
             employer.ended()
+            self._over.set()
 
     def _answered(self, owner: Any, detail: Any, kind: int, took: float, parcel: Any) -> None:
         try:
             value, failed = self._open(kind, parcel, detail), False
         except BaseException as error:
             value, failed = error.with_traceback(None), True
-        self._employer.settle(owner, detail, failed, value, took)
+        if kind & kinds.STOPPED:
+            self._stopped(owner, detail, value, took)
+        else:
+            self._employer.settle(owner, detail, failed, value, took)
+
+    def _stopped(self, owner: Any, detail: Any, error: Any, took: float) -> None:
+        """A task has ended by the exception that was raised in it from outside."""
+        from ropewalk.processes import died, stopped
+
+        if isinstance(error, stopped.TaskCancelled):
+            self._employer.cancelled(owner, detail)
+            return
+        if isinstance(error, stopped.TaskTimeout):
+            call = died.shown(*self._employer.call(detail))
+            error.describe(*call, self._employer.timeout(detail), self._employer.attempt(detail))
+        self._employer.settle(owner, detail, True, error, took)
 
     def _noticed(self, kind: int, owner: Any, detail: Any, body: Any) -> None:
         if kind == kinds.READY:
@@ -186,6 +246,20 @@ class Crew:
             self._employer.harvested(owner)
         elif kind == kinds.CANCELLED:
             _tell_waiters(owner)
+        elif kind == kinds.WITHDRAWN:
+            self._employer.cancelled(owner, detail)
+        elif kind == kinds.SAID:
+            self._employer.said(body)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until nobody works any more, at most so many seconds. Whether it is so.
+
+        By the engine's event: no signal is missed there, as may happen just before the sleep in ``Thread.join``.
+        """
+        if not self._over.wait(timeout):
+            return False
+        self.collector.join()
+        return True
 
     # --- Deaths
 
@@ -198,6 +272,8 @@ class Crew:
         if process is None:
             return
         exitcode = reap(process)
+        if exitcode == 0 and self._leaving:
+            self._leaving -= 1
         self._employer.fire(process)
         if self.terminated:
             return
@@ -239,27 +315,40 @@ class Crew:
         detail: Any,
         number: int,
         took: float,
+        why: int,
         record: dict[str, Any] | None,
     ) -> None:
         from ropewalk.processes import died
 
         by_memory, limit, _ = _ropewalk.memory_counts()
-        out_of_memory = exitcode == -9 and by_memory > self._out_of_memory
+        out_of_memory = exitcode == -9 and not why and by_memory > self._out_of_memory
         self._out_of_memory = by_memory
         function, arguments = died.shown(*self._employer.call(detail))
+        attempt = self._employer.attempt(detail)
         error = died.worker_died(
             process.pid,
             exitcode,
             function=function,
             arguments=arguments,
             seconds=took,
+            attempt=attempt,
             out_of_memory=out_of_memory,
-            why=self._killed_by_us.pop(process.pid, ""),
+            why=self._employer.excess(detail, why) if why else "",
             task=number,
             memory_limit=limit,
             record=record,
         )
-        self._employer.settle(owner, detail, True, error, took)
+        if why == kinds.UNWANTED:
+            self._employer.cancelled(owner, detail)
+        elif why == kinds.TIMEOUT:
+            from ropewalk.processes.stopped import TaskTimeout
+
+            late = TaskTimeout()
+            late.describe(function, arguments, self._employer.timeout(detail), attempt)
+            late.__cause__ = error
+            self._employer.settle(owner, detail, True, late, took)
+        else:
+            self._employer.settle(owner, detail, True, error, took)
 
     # --- The end
 
@@ -278,25 +367,29 @@ class Crew:
             self._dismissed = True
         return not self.members
 
-    def give_up(self, why: str, cause: BaseException | None = None) -> None:
-        """Fails all tasks, ends all workers."""
+    def give_up(self, why: str, cause: BaseException | None = None, *, kill: bool = False) -> None:
+        """Fails all tasks, ends all workers; ``kill``: those that would not heed a polite request too."""
         self.is_broken = True
         error = self._employer.broken(why)
         if cause is not None:
             error.__cause__ = cause
-        for owner, detail in self.terminate():
+        for owner, detail in self.terminate(kill=kill):
             self._employer.settle(owner, detail, True, error, 0.0)
 
-    def terminate(self) -> list[tuple[Any, Any]]:
+    def terminate(self, *, kill: bool = False) -> list[tuple[Any, Any]]:
         """Ends all workers at once. Owner and detail of each task that will not be done."""
-        with self.lock:
-            self.terminated = True
-            members = list(self.members.values())
-        unfinished = self.engine.give_up()
-        for process in members:
-            process.terminate()
-        wake(self.engine)
-        return unfinished
+        with undisturbed():
+            with self.lock:
+                self.terminated = True
+                members = list(self.members.values())
+            unfinished = self.engine.give_up()
+            for process in members:
+                if kill:
+                    process.kill()
+                else:
+                    process.terminate()
+            wake(self.engine)
+            return unfinished
 
 
 def wake(engine: _ropewalk.Crew) -> None:

@@ -1,46 +1,45 @@
 """A worker ends with the process that has the work, also if that is killed.
 
-A child that was started with ropewalk installed is told by ``ropewalk.multiprocessing.process``. Otherwise the same
-is done with what the original gives it: ``multiprocessing`` gives each process a pipe whose other end its parent holds.
-The kernel sends a signal to the worker when that end is closed, which happens whatever ends the parent. The signal is
-``SIGKILL``: a worker in the midst of a task, or deep in a library that never comes back to Python, goes too, and there
-is nobody left for whom it could clean up. No thread waits for it: a worker stays a process of one thread, which may
-fork.
+The process that starts it leases it a line (``ropewalk_os::lifeline``), and the kernel sends it a signal when that
+process ends, whatever ended it. The signal is ``SIGKILL``: a worker in the midst of a task, or deep in a library that
+never comes back to Python, goes too, and there is nobody left for whom it could clean up. No thread waits for it: a
+worker stays a process of one thread, which may fork.
+
+Not the pipe that ``multiprocessing`` gives each process for ``parent_process().sentinel``: with ``spawn`` the process
+object comes through it, and the end of that write may signal a worker that has long read it.
 """
 
 from __future__ import annotations
 
-import fcntl
-import multiprocessing
+import contextlib
 import os
-import select
-import signal
-import sys
+from collections.abc import Iterator
 
 from ropewalk import _ropewalk
 
-__all__ = ["tie"]
-
-_F_SETSIG = getattr(fcntl, "F_SETSIG", 10)
+__all__ = ["lease", "tie"]
 
 
-def tie() -> bool:
-    """Lets the kernel end this process with its parent. Whether that works here."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return False
-    ours = sys.modules.get("ropewalk.multiprocessing.process")
-    if ours is not None and _ropewalk.lifeline_held() is not None:
-        return bool(ours.watch_parent())
+@contextlib.contextmanager
+def lease() -> Iterator[int | None]:
+    """A line for one worker, to be started inside; ``None`` where there are none."""
     try:
-        pipe = parent.sentinel
-        fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(pipe, _F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
-        gone = select.poll()
-        gone.register(pipe, select.POLLIN)
-        if gone.poll(0):
-            os.kill(os.getpid(), signal.SIGKILL)
-    except (OSError, ValueError, AttributeError):
+        line = _ropewalk.lifeline_lease()
+    except OSError:  # without /proc
+        yield None
+        return
+    try:
+        yield line
+    finally:
+        os.close(line)
+
+
+def tie(line: int | None) -> bool:
+    """Lets the kernel end this process with the one that leased it the line. Whether that works here."""
+    if line is None:
+        return False
+    try:
+        _ropewalk.lifeline_hold(line, 0.0)
+    except OSError:
         return False
     return True

@@ -10,9 +10,14 @@ from traceback import format_exception
 from typing import Any
 
 from ropewalk import _ropewalk
-from ropewalk.processes import kinds, leash, nesting
+from ropewalk.processes import kinds, nesting
 from ropewalk.processes.encoding import CALL, KEYWORDS, MAP
+from ropewalk.processes.gate import Gate
 from ropewalk.processes.link import Link
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ropewalk.processes.duties import Duties
 
 __all__ = ["Failure", "Manner", "work"]
 
@@ -49,13 +54,19 @@ def work(
     initializer: Callable[..., object] | None,
     initargs: tuple[Any, ...],
     limit: int | None,
+    duties: Duties | None = None,
 ) -> None:
     """Does tasks until there are no more, or ``limit`` of them are done."""
-    tied = leash.tie()
+    tied = link.tie()
     if tied:
         nesting.become_worker()
     worker = link.open()
+    gate = None if link.roster is None else Gate.of(worker, link.roster)
     me = os.getpid().to_bytes(8, "little")
+    if duties is not None:
+        # The herald is another end: this one is in use while a task's result is encoded, which may print.
+        duties.begin(link.open)
+    link.close()
     if initializer is not None:
         try:
             initializer(*initargs)
@@ -64,6 +75,7 @@ def work(
             manner.unfit()
             return
     worker.notify(kinds.READY, me)
+    shift = Shift(worker, manner, gate, duties, limit)
     look = None if tied else _LOOK
     interrupt: KeyboardInterrupt | None = None
     while True:
@@ -72,60 +84,127 @@ def work(
             if interrupt is not None:
                 if worker.busy:
                     failure = _failure(interrupt, manner, True)
-                    _send(worker, _last(worker, limit) | kinds.FAILED, failure)
+                    _send(worker, shift.last() | kinds.FAILED, failure)
                     time.sleep(_PAUSE)
                 interrupt = None
-            _serve(worker, manner, limit, look)
-            return
+            shift.serve(look)
+            break
         except KeyboardInterrupt as it:
             interrupt = it
+    if duties is not None:
+        duties.end()
 
 
-def _last(worker: Any, limit: int | None) -> int:
-    return kinds.LAST if limit is not None and worker.taken >= limit else 0
+class Shift:
+    """The tasks that one worker does."""
 
+    def __init__(
+        self, worker: Any, manner: Manner, gate: Gate | None, duties: Duties | None, limit: int | None
+    ) -> None:
+        self._worker = worker
+        self._manner = manner
+        self._gate = gate
+        self._duties = duties
+        self._limit = limit
+        self._over = False
 
-def _serve(worker: Any, manner: Manner, limit: int | None, look: float | None) -> None:
-    parent = os.getppid()
-    while limit is None or worker.taken < limit:
+    def last(self) -> int:
+        """The bit that says so, if the task in hand is the last one."""
+        if self._over or (self._limit is not None and self._worker.taken >= self._limit):
+            return kinds.LAST
+        return 0
+
+    def serve(self, look: float | None) -> None:
+        worker, do, parent = self._worker, self._do, os.getppid()
+        if self._gate is not None or self._duties is not None:
+            do = self._attend
+        while not self._over and (self._limit is None or worker.taken < self._limit):
+            try:
+                taken = worker.take(look)
+            except EOFError:
+                return
+            if taken:
+                do()
+            elif os.getppid() != parent:
+                return
+
+    def _do(self) -> None:
+        """Does the task in hand and answers it. Keeps nothing of it."""
+        worker, manner = self._worker, self._manner
         try:
-            taken = worker.take(look)
-        except EOFError:
+            how, function, arguments = worker.call()
+        except Exception as error:
+            _send(worker, self.last() | kinds.FAILED, _unreadable(error))
             return
-        if taken:
-            _do(worker, manner, _last(worker, limit))
-        elif os.getppid() != parent:
+        try:
+            result = _call(how, function, arguments)
+        except manner.caught as error:
+            self._fail(error, manner.is_remote(function))
             return
+        self._answer(result)
 
-
-def _do(worker: Any, manner: Manner, last: int) -> None:
-    """Does the task in hand and answers it. Keeps nothing of it."""
-    caught = manner.caught
-    try:
-        how, function, arguments = worker.call()
-    except Exception as error:
-        _send(worker, last | kinds.FAILED, _unreadable(error))
-        return
-    try:
-        if how == CALL:
-            result = function(*arguments)
-        elif how == KEYWORDS:
-            result = function(*arguments[0], **arguments[1])
-        elif how == MAP:
-            result = list(map(function, arguments))
+    def _attend(self) -> None:
+        """The same, for a task that can be stopped or about which there is more to do."""
+        worker, manner, gate, duties = self._worker, self._manner, self._gate, self._duties
+        function: Any = None
+        failed: BaseException | None = None
+        unread = False
+        try:
+            try:
+                if gate is not None:
+                    gate.open()
+                unread = True
+                how, function, arguments = worker.call()
+                unread = False
+                if duties is not None:
+                    duties.before(function)
+                result = _call(how, function, arguments)
+                if gate is not None:
+                    gate.is_open = False
+            except manner.caught as error:
+                if gate is not None:
+                    gate.is_open = False
+                failed = error
+        except Exception as error:
+            # The gate was hit while it was being closed.
+            if gate is None or error is not gate.raised:
+                raise
+            failed = error
+        if duties is not None and not duties.after():
+            self._over = True
+        if failed is None:
+            self._answer(result)
+        elif gate is not None and failed is gate.raised:
+            _send(worker, self.last() | kinds.FAILED | kinds.STOPPED, _failure(failed, manner, True))
+        elif unread and isinstance(failed, Exception):
+            _send(worker, self.last() | kinds.FAILED, _unreadable(failed))
         else:
-            result = list(itertools.starmap(function, arguments))
-    except caught as error:
-        _send(worker, last | kinds.FAILED, _failure(error, manner, manner.is_remote(function)))
+            self._fail(failed, manner.is_remote(function))
+
+    def _fail(self, error: BaseException, remote: bool) -> None:
+        _send(self._worker, self.last() | kinds.FAILED, _failure(error, self._manner, remote))
         if isinstance(error, KeyboardInterrupt):
             time.sleep(_PAUSE)
-        return
-    try:
-        worker.answer(last, result)
-    except caught as error:
-        if not worker.busy:
-            raise
-        _send(worker, last | kinds.FAILED, _failure(manner.unsendable(error, result), manner, False))
+
+    def _answer(self, result: Any) -> None:
+        worker, manner = self._worker, self._manner
+        try:
+            worker.answer(self.last(), result)
+        except manner.caught as error:
+            if not worker.busy:
+                raise
+            refused = _failure(manner.unsendable(error, result), manner, False)
+            _send(worker, self.last() | kinds.FAILED, refused)
+
+
+def _call(how: int, function: Any, arguments: Any) -> Any:
+    if how == CALL:
+        return function(*arguments)
+    if how == KEYWORDS:
+        return function(*arguments[0], **arguments[1])
+    if how == MAP:
+        return list(map(function, arguments))
+    return list(itertools.starmap(function, arguments))
 
 
 def _send(worker: Any, kind: int, value: Any) -> None:

@@ -34,6 +34,12 @@ pub(crate) trait Reader: Send + Sync {
     /// # Errors
     /// What a signal's handler raises.
     fn visit(&self, future: &Bound<'_, PyFuture>, deadline: Deadline) -> PyResult<Visit>;
+
+    /// Asks for the task of a future to be stopped, wherever it is; whether there is anybody to ask.
+    ///
+    /// # Errors
+    /// A queue that can not be used.
+    fn stop(&self, future: &Bound<'_, PyFuture>) -> PyResult<bool>;
 }
 
 /// What came of that.
@@ -250,6 +256,29 @@ impl PyFuture {
                 PyFuture::callbacks(py, aftermath.callbacks)
             }
             Ok(None) => Ok(py.None().into_bound(py)),
+            Err(_) => false.into_bound_py_any(py),
+        }
+    }
+
+    /// Asks for its task to be stopped; whether there is anybody to ask. `None` if its task is nothing that can be stopped.
+    fn _stop(slf: &Bound<'_, Self>) -> PyResult<Option<bool>> {
+        match slf.get().reader.get().and_then(Weak::upgrade) {
+            Some(reader) => reader.stop(slf).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Cancelled while it was running. Callbacks to run, or `None`; `False` if it is done already.
+    fn _stopped<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if self.is_retired() {
+            return Ok(py.NotImplemented().into_bound(py));
+        }
+        match self.slot.stop() {
+            Ok(aftermath) => {
+                aftermath.wakes.wake();
+                drop(aftermath.leftover);
+                PyFuture::callbacks(py, aftermath.callbacks)
+            }
             Err(_) => false.into_bound_py_any(py),
         }
     }

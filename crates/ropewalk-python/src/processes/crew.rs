@@ -5,25 +5,26 @@ use super::error;
 use super::harvest::PyHarvest;
 use super::parcel::PyParcel;
 use super::record;
-use crate::arguments::Timeout;
+use crate::arguments::{Timeout, Truth};
 use crate::codec::{self, Part};
 use crate::detach::{Attached, Undisturbed};
-use crate::futures::{Outcome, PyFuture, Reader, Visit};
+use crate::futures::{Outcome, PyFuture, Reader};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use ropewalk::Deadline;
 use ropewalk::future::Start;
-use ropewalk::process::{Arrival, Crew, Handed, PopError, Refused};
+use ropewalk::process::{Arrival, Crew, EnlistError, Handed, Limit, PopError, Refused, Terms};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 /// Whose task it is, and what Python wants to remember of it.
-struct Ticket {
-    owner: Py<PyAny>,
-    detail: Py<PyAny>,
+pub(super) struct Ticket {
+    pub(super) owner: Py<PyAny>,
+    pub(super) detail: Py<PyAny>,
 }
 
 impl Ticket {
@@ -34,39 +35,48 @@ impl Ticket {
 }
 
 /// Kinds of arrivals that this side makes itself; answers and notices of workers have smaller ones.
-mod kind {
+pub(super) mod kind {
     /// A future was found cancelled when its turn came, and its waiters are the original's to tell.
-    pub(super) const CANCELLED: u8 = 255;
+    pub(in crate::processes) const CANCELLED: u8 = 255;
     /// Its record is one that the queue can never take.
-    pub(super) const REFUSED: u8 = 254;
+    pub(in crate::processes) const REFUSED: u8 = 254;
     /// A future is done; its callbacks are to be called.
-    pub(super) const CALLBACKS: u8 = 252;
+    pub(in crate::processes) const CALLBACKS: u8 = 252;
     /// All results of a harvest are there.
-    pub(super) const HARVESTED: u8 = 251;
+    pub(in crate::processes) const HARVESTED: u8 = 251;
+    /// A task that was to be stopped was still in line.
+    pub(in crate::processes) const WITHDRAWN: u8 = 250;
+    /// From a worker: something that a task has printed or logged.
+    pub(in crate::processes) const SAID: u8 = 20;
     /// Nothing but a reason to look.
-    pub(super) const LOOK: u8 = 253;
+    pub(in crate::processes) const LOOK: u8 = 253;
 }
 
 #[pyclass(name = "Crew", module = "ropewalk._ropewalk", frozen, weakref)]
 pub(crate) struct PyCrew(Arc<Shared>);
 
 /// What a crew shares with the futures of its tasks.
-struct Shared {
-    crew: Crew<Ticket>,
+pub(super) struct Shared {
+    pub(super) crew: Crew<Ticket>,
     /// What did not go to the workers, and what else must be told in a Python frame.
     aside: Mutex<Vec<(Ticket, u8, String)>>,
     names: Names,
     /// Tasks that were done and that nobody has counted.
     done: AtomicI64,
     /// Makes the outcome of a task from its kind, parcel and detail, or raises.
-    open: Py<PyAny>,
+    pub(super) open: Py<PyAny>,
 }
 
 /// A bit of the kind of an answer: it is an exception.
 const FAILED: u8 = 1;
+/// Another one: it is the exception by which its task was stopped.
+pub(super) const STOPPED: u8 = 4;
 
-/// Owner, detail, number, seconds in hand, what is known.
-type Lost<'py> = (Py<PyAny>, Py<PyAny>, u64, f64, Option<Bound<'py, PyDict>>);
+/// Instead of a number: the line is full.
+const FULL: u64 = 0;
+
+/// Owner, detail, number, seconds in hand, why its worker was killed or 0, what is known.
+type Lost<'py> = (Py<PyAny>, Py<PyAny>, u64, f64, u8, Option<Bound<'py, PyDict>>);
 
 /// Number, owner, detail, kind, seconds in hand, body.
 type Told<'py> = (u64, Py<PyAny>, Py<PyAny>, u8, f64, Bound<'py, PyAny>);
@@ -95,25 +105,28 @@ impl Shared {
         }
     }
 
-    /// Puts a call in line and hands out what may go; its number.
+    /// Puts a call in line and hands out what may go; its number, or `FULL`.
     fn enlist(
         &self,
         py: Python<'_>,
         ticket: Ticket,
-        priority: i64,
         body: &[u8],
         parts: &[Part],
+        terms: &Terms,
     ) -> PyResult<u64> {
-        if parts.is_empty() {
-            let id = self.crew.enlist(ticket, priority, body).map_err(|_| closed())?;
-            self.post(py)?;
-            return Ok(id);
-        }
         let mut look = false;
-        let parts: Vec<&[u8]> = parts.iter().map(Part::bytes).collect();
-        let hand = |ticket: &Ticket| self.hand(py, ticket, &mut look);
-        let id = self.crew.enlist_parts(ticket, priority, body, &parts, hand, &mut Undisturbed(py));
-        let id = id.map_err(|_| closed())?;
+        let enlisted = if parts.is_empty() {
+            self.crew.enlist_on(ticket, body, terms)
+        } else {
+            let parts: Vec<&[u8]> = parts.iter().map(Part::bytes).collect();
+            let hand = |ticket: &Ticket| self.hand(py, ticket, &mut look);
+            self.crew.enlist_parts(ticket, body, &parts, terms, hand, &mut Undisturbed(py))
+        };
+        let id = match enlisted {
+            Ok(id) => id,
+            Err(EnlistError::Full(_)) => return Ok(FULL),
+            Err(EnlistError::Closed(_)) => return Err(closed()),
+        };
         if look {
             self.look()?;
         }
@@ -121,7 +134,7 @@ impl Shared {
         Ok(id)
     }
 
-    fn look(&self) -> PyResult<()> {
+    pub(super) fn look(&self) -> PyResult<()> {
         self.crew.notify(kind::LOOK, b"").map_err(error::push)
     }
 
@@ -139,7 +152,7 @@ impl Shared {
         if look { self.look() } else { Ok(()) }
     }
 
-    fn set_aside(&self, ticket: Ticket, kind: u8, text: String) {
+    pub(super) fn set_aside(&self, ticket: Ticket, kind: u8, text: String) {
         self.aside.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((ticket, kind, text));
     }
 
@@ -162,7 +175,7 @@ impl Shared {
     }
 
     /// What Python must do about an arrival; `None` if that was done here.
-    fn tell<'py>(&self, py: Python<'py>, arrival: Arrival<Ticket>) -> PyResult<Option<Told<'py>>> {
+    pub(super) fn tell<'py>(&self, py: Python<'py>, arrival: Arrival<Ticket>) -> PyResult<Option<Told<'py>>> {
         let (id, ticket, kind, took, body, loans) = match arrival {
             Arrival::Answer { id, ticket, kind, took, body, loans } => (id, ticket, kind, took, body, loans),
             Arrival::Notice { kind, body } => {
@@ -190,7 +203,7 @@ impl Shared {
                     .then(|| (0, ticket.owner, py.None(), kind::HARVESTED, 0.0, py.None().into_bound(py))));
             }
         }
-        let Ticket { owner, detail } = ticket;
+        let Ticket { owner, detail, .. } = ticket;
         let parcel = Bound::new(py, PyParcel::new(body, loans))?.into_any();
         Ok(Some((id, owner, detail, kind, took.as_secs_f64(), parcel)))
     }
@@ -198,10 +211,15 @@ impl Shared {
 
 #[pymethods]
 impl PyCrew {
-    /// `open` makes the outcome of a task from its kind, parcel and detail, or raises.
+    /// `open` makes the outcome of a task from its kind, parcel and detail, or raises. `roster`: whether tasks can be stopped.
     #[new]
-    fn new(open: Py<PyAny>) -> PyResult<PyCrew> {
-        let crew = Crew::new().map_err(|it| PyOSError::new_err(it.to_string()))?;
+    #[pyo3(signature = (open, roster = Truth(false)), text_signature = "(open, roster=False)")]
+    fn new(open: Py<PyAny>, roster: Truth) -> PyResult<PyCrew> {
+        let system = |it: std::io::Error| PyOSError::new_err(it.to_string());
+        let crew = Crew::new().map_err(system)?;
+        if roster.0 {
+            crew.look_after().map_err(system)?;
+        }
         Ok(PyCrew(Arc::new(Shared {
             crew,
             aside: Mutex::default(),
@@ -218,6 +236,13 @@ impl PyCrew {
         let crew = &self.0.crew;
         let flight = crew.flight().map_or(-1, |flight| flight.as_raw_fd());
         (crew.tasks().as_fd().as_raw_fd(), crew.answers().as_fd().as_raw_fd(), flight)
+    }
+
+    /// Descriptor of the roster, which lives as long as this object; for a crew that has one.
+    #[getter]
+    fn roster(&self) -> PyResult<i32> {
+        let roster = self.0.crew.look_after().map_err(|it| PyOSError::new_err(it.to_string()))?;
+        Ok(roster.as_raw_fd())
     }
 
     /// Blocks for large buffers of tasks and answers: being written, in line, in the hands of who took them out.
@@ -255,7 +280,59 @@ impl PyCrew {
             let reader: Weak<dyn Reader> = Arc::downgrade(&self.0) as Weak<dyn Reader>;
             future.get().read_from(reader);
         }
-        self.0.enlist(py, Ticket { owner, detail }, priority, &body, &parts)
+        self.0.enlist(py, Ticket { owner, detail }, &body, &parts, &Terms { priority, ..Terms::default() })
+    }
+
+    /// As `enlist`, on terms of its own. 0 if it is `bounded` and the line is full. `again`: another attempt at a task
+    /// whose future is running.
+    #[pyo3(signature = (owner, detail, how, function, arguments, priority, timeout, grace, bounded, again))]
+    #[allow(clippy::too_many_arguments, reason = "a call has parts, and terms")]
+    fn enlist_on(
+        &self,
+        py: Python<'_>,
+        owner: Py<PyAny>,
+        detail: Py<PyAny>,
+        how: u8,
+        function: &Bound<'_, PyAny>,
+        arguments: &Bound<'_, PyAny>,
+        priority: i64,
+        timeout: Option<f64>,
+        grace: Option<f64>,
+        bounded: bool,
+        again: bool,
+    ) -> PyResult<u64> {
+        let (mut body, mut parts) = (Vec::new(), Vec::new());
+        self.0.names.write(&mut body, &mut parts, how, function, arguments)?;
+        if let Ok(future) = owner.cast_bound::<PyFuture>(py) {
+            let reader: Weak<dyn Reader> = Arc::downgrade(&self.0) as Weak<dyn Reader>;
+            future.get().read_from(reader);
+        }
+        let seconds = |it: f64| Duration::try_from_secs_f64(it.max(0.0)).unwrap_or(Duration::MAX);
+        let limit = Limit { time: timeout.map(seconds), grace: grace.map_or(Duration::MAX, seconds) };
+        let terms = Terms { priority, limit, bounded, again };
+        self.0.enlist(py, Ticket { owner, detail }, &body, &parts, &terms)
+    }
+
+    /// Calls on such terms are refused while so many are in line.
+    fn set_max_pending(&self, most: usize) {
+        self.0.crew.set_max_pending(most);
+    }
+
+    /// Waits until it is worth trying again; `False` if that takes longer than `timeout` seconds.
+    #[pyo3(signature = (timeout = Timeout::NEVER), text_signature = "($self, timeout=None)")]
+    fn wait_for_room(&self, py: Python<'_>, timeout: Timeout) -> PyResult<bool> {
+        let waited = self.0.crew.wait_for_room(&mut Attached(py), timeout.deadline()?);
+        waited.map_err(|reason| crate::error::halted(py, reason))
+    }
+
+    /// A worker with more than so many bytes of its own is killed while it has a task in hand; 0: none is.
+    fn set_memory_limit(&self, bytes: u64) {
+        self.0.crew.set_memory_limit(bytes);
+    }
+
+    /// So many workers go home, each when it has nothing in hand.
+    fn send_home(&self, workers: usize) -> PyResult<()> {
+        self.0.crew.send_home(workers).map_err(error::push)
     }
 
     /// Puts a call for each of the lists of arguments in line, numbered from `number` on. How many went; and what encoding
@@ -278,7 +355,7 @@ impl PyCrew {
             }
             let detail = (number + place, how, function, arguments).into_py_any(py)?;
             let ticket = Ticket { owner: owner.clone().unbind(), detail };
-            self.0.enlist(py, ticket, 0, &body, &parts)?;
+            self.0.enlist(py, ticket, &body, &parts, &Terms::default())?;
         }
         Ok((calls.len(), None))
     }
@@ -300,8 +377,13 @@ impl PyCrew {
             match self.0.crew.next(&mut Attached(py), deadline) {
                 Ok(Arrival::Notice { kind: kind::LOOK, .. }) => {}
                 Ok(arrival) => {
+                    // What a task has said is dealt with before its answer is.
+                    let said = matches!(arrival, Arrival::Notice { kind: kind::SAID, .. });
                     if let Some(it) = self.0.tell(py, arrival)? {
                         told.append(it)?;
+                    }
+                    if said {
+                        break;
                     }
                 }
                 Err(PopError::Empty | PopError::ShutDown) => break,
@@ -313,7 +395,7 @@ impl PyCrew {
             deadline = Deadline::NOW;
         }
         self.0.post(py)?;
-        for (Ticket { owner, detail }, kind, text) in self.0.take_aside() {
+        for (Ticket { owner, detail, .. }, kind, text) in self.0.take_aside() {
             told.append((0, owner, detail, kind, 0.0, text))?;
         }
         Ok(told)
@@ -339,13 +421,14 @@ impl PyCrew {
         owners(self.0.crew.give_up())
     }
 
-    /// Takes the task back that this process had in hand when it died: owner, detail, number, the seconds that it had it, and what it
-    /// had written down, or `None`; `None` if it had none.
+    /// Takes the task back that this process had in hand when it died: owner, detail, number, the seconds that it had it,
+    /// why the crew has killed it or 0, and what it had written down, or `None`; `None` if it had none.
     fn fell<'py>(&self, py: Python<'py>, pid: u32) -> PyResult<Option<Lost<'py>>> {
         let Some(fallen) = self.0.crew.fell(pid).map_err(error::fault)? else { return Ok(None) };
         let told = fallen.record.as_ref().map(|record| record::told(py, record)).transpose()?;
+        let why = fallen.why.map_or(0, |why| why as u8);
         let Ticket { owner, detail } = fallen.ticket;
-        Ok(Some((owner, detail, fallen.id, fallen.ran.as_secs_f64(), told)))
+        Ok(Some((owner, detail, fallen.id, fallen.ran.as_secs_f64(), why, told)))
     }
 
     /// Tasks that have not come back.
@@ -378,29 +461,4 @@ fn owners(tickets: Vec<Ticket>) -> Vec<(Py<PyAny>, Py<PyAny>)> {
 
 fn closed() -> PyErr {
     PyRuntimeError::new_err("cannot schedule new futures after shutdown")
-}
-
-impl Reader for Shared {
-    fn visit(&self, future: &Bound<'_, PyFuture>, deadline: Deadline) -> PyResult<Visit> {
-        let py = future.py();
-        let mine = |ticket: &Ticket| ticket.owner.as_ptr() == future.as_ptr();
-        let done = || future.get().slot.state().is_done();
-        match self.crew.visit(mine, done, &mut Attached(py), deadline) {
-            Ok(Some(arrival)) => match self.tell(py, arrival)? {
-                None => Ok(Visit::Elsewhere),
-                Some((0, owner, detail, kind, _, _)) => {
-                    self.set_aside(Ticket { owner, detail }, kind, String::new());
-                    self.look()?;
-                    Ok(Visit::Elsewhere)
-                }
-                Some((_, _, detail, kind, _, parcel)) => {
-                    let arguments = (kind, parcel, detail).into_pyobject(py)?.unbind();
-                    Ok(Visit::Call((self.open.clone_ref(py), arguments, None)))
-                }
-            },
-            Ok(None) | Err(PopError::ShutDown | PopError::Fault(_)) => Ok(Visit::Elsewhere),
-            Err(PopError::Empty) => Ok(Visit::TimedOut),
-            Err(PopError::Interrupted(error)) => Err(error),
-        }
-    }
 }

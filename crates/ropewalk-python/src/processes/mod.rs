@@ -3,6 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `crew` | the end of the process that has the work |
+//! | `reader` | what a future can ask of its crew |
 //! | `worker` | the end of a worker process |
 //! | `call` | a call on its way to a worker |
 //! | `called` | what a function is called |
@@ -20,6 +21,7 @@ mod error;
 mod harvest;
 mod memory;
 mod parcel;
+mod reader;
 pub(crate) mod record;
 mod stack;
 mod worker;
@@ -31,5 +33,8 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<crew::PyCrew>()?;
     module.add_class::<harvest::PyHarvest>()?;
     module.add_class::<parcel::PyParcel>()?;
-    module.add_class::<worker::PyCrewWorker>()
+    module.add_class::<worker::PyCrewWorker>()?;
+    module.add_class::<worker::PySeat>()?;
+    module.add_function(wrap_pyfunction!(worker::own_memory, module)?)?;
+    module.add_function(wrap_pyfunction!(worker::stop_signal, module)?)
 }

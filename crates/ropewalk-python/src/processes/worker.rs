@@ -5,13 +5,15 @@ use super::{error, stack};
 use crate::arguments::Timeout;
 use crate::codec::{self, LARGE, Message, Part};
 use crate::detach::Attached;
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use ropewalk::Deadline;
 use ropewalk::process::flight::Recorder;
-use ropewalk::process::{Task, Worker};
+use ropewalk::process::{Seat, Task, Worker};
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 #[pyclass(name = "CrewWorker", module = "ropewalk._ropewalk")]
 pub(crate) struct PyCrewWorker {
@@ -46,6 +48,15 @@ impl PyCrewWorker {
             worker.record(recorder);
         }
         Ok(PyCrewWorker { worker, task: None, found: Found::default(), taken: 0 })
+    }
+
+    /// Takes a seat on the roster with this descriptor, which is opened anew: from now on this worker can be asked to stop a
+    /// task. `None` if all seats are taken.
+    fn sit(&mut self, roster: i32) -> PyResult<Option<PySeat>> {
+        let roster = File::options().read(true).write(true).open(format!("/proc/self/fd/{roster}"));
+        let roster = roster.map_err(|it| PyOSError::new_err(it.to_string()))?;
+        let seat = self.worker.sit(OwnedFd::from(roster)).map_err(|it| error::open(&it))?;
+        Ok(seat.map(PySeat))
     }
 
     /// Takes the next task in hand; `False` if none comes within `timeout` seconds. `EOFError` if there will be no more.
@@ -96,4 +107,30 @@ impl PyCrewWorker {
     fn notify(&self, kind: u8, body: &[u8]) -> PyResult<()> {
         self.worker.notify(kind, body).map_err(error::push)
     }
+}
+
+/// Where a worker sees what it is asked. Not the worker itself: that is in use while a signal's handler runs.
+#[pyclass(name = "Seat", module = "ropewalk._ropewalk", frozen)]
+pub(crate) struct PySeat(Arc<Seat>);
+
+#[pymethods]
+impl PySeat {
+    /// Why the task in hand shall be stopped: 1 for its time, 2 for its owner, 3 for memory; 0 if it shall not.
+    fn asked(&self) -> u8 {
+        self.0.asked().unwrap_or(0)
+    }
+}
+
+/// Bytes that this process has in memory and shares with no file; `None` if that can not be seen.
+#[pyfunction]
+#[pyo3(signature = ())]
+pub(super) fn own_memory() -> Option<u64> {
+    ropewalk_os::resident::own_memory(std::process::id())
+}
+
+/// The number of the signal by which a worker is asked to stop a task.
+#[pyfunction]
+#[pyo3(signature = ())]
+pub(super) fn stop_signal() -> i32 {
+    ropewalk_os::signal::ask()
 }

@@ -13,8 +13,8 @@ pub(super) const CLAIMED: u32 = 0b1_0000;
 ///
 /// | from \ to | Running | Cancelled | CancelledNotified | Finished |
 /// |---|---|---|---|---|
-/// | Pending | `start` | `cancel` | | `finish` |
-/// | Running | | | | `finish` |
+/// | Pending | `start` | `cancel` | `stop` | `finish` |
+/// | Running | | | `stop` | `finish` |
 /// | Cancelled | | | `start` | |
 ///
 /// The last two are ends. The word also carries `FAILED`, only beside `Finished`, and `CLAIMED`, only beside

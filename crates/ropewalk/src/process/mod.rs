@@ -50,7 +50,9 @@ mod traffic;
 
 pub use barrier::{Barrier, Came, Early, Last, NotPassed};
 pub use condition::{Condition, Waiting};
-pub use crew::{Arrival, Crew, Fallen, Handed, Refused, TakeError, Task, Worker};
+pub use crew::{
+    Arrival, Crew, EnlistError, Fallen, Handed, Limit, Refused, Stopping, TakeError, Task, Terms, Why, Worker,
+};
 pub use event::Event;
 pub use iter::Iter;
 pub use lock::{Lock, Taken};
@@ -63,6 +65,7 @@ pub use ropewalk_os::identity::Identity;
 pub use ropewalk_shm::ring::{
     Blocks, Counts, DoneError, Fault, JoinError, Loan, Options, PopError, Prepared, PushError,
 };
+pub use ropewalk_shm::roster::{Roster, Seat};
 pub use ropewalk_shm::segment::OpenError;
 pub use semaphore::Semaphore;
 pub use traffic::Traffic;

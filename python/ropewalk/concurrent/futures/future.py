@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Generator
 from concurrent.futures import _base
 from typing import Any
 
@@ -46,6 +47,7 @@ class Future(_ropewalk.Future, _Original, metaclass=OneOfBoth):  # type: ignore[
     __ropewalk__ = True
     __original__ = _Original
     __hooks__ = frozenset({"_invoke_callbacks"})
+    __extended__ = ("cancel",)
     __runs_original__ = False  # looked up whenever one is made: found at once
 
     _condition = Inside(_open)
@@ -104,16 +106,59 @@ class Future(_ropewalk.Future, _Original, metaclass=OneOfBoth):  # type: ignore[
             raise RuntimeError("Future in unexpected state")
         return started  # type: ignore[no-any-return]
 
-    def cancel(self) -> bool:
+    def cancel(self, *, running: bool = False) -> bool:
+        """Cancel the future if possible.
+
+        Args:
+            running: Whether a call that a worker process has begun is stopped
+                too: an exception is raised in it, and if it goes on for more
+                than its grace its worker is killed. The future is cancelled
+                when the call has ended, unless it has a result by then.
+
+        Returns True if the future was cancelled or, with ``running``, if its
+        call was asked to stop; False otherwise. A future cannot be cancelled
+        if it has already completed, nor while it is running without
+        ``running`` or in a thread.
+        """
         callbacks = self._cancel()
         if callbacks is None:
             return True
         if callbacks is False:
-            return False
+            return running and self._cancel_running()
         if callbacks is NotImplemented:
-            return _Original.cancel(self)
+            return _Original.cancel(self) or (running and self._cancel_running())
         call_back(self, callbacks)
         return True
+
+    def _cancel_running(self) -> bool:
+        # First, for an attempt at its call that ends just now: there shall be no other.
+        self.__dict__["_unwanted"] = True
+        asked = self._stop()
+        if asked is None:
+            del self.__dict__["_unwanted"]
+            return False
+        return asked or self.running()
+
+    def _was_stopped(self) -> None:
+        """Its call was stopped while it was running: it counts as cancelled now, unless it is done already."""
+        callbacks = self._stopped()
+        if callbacks is NotImplemented:
+            with self._condition:
+                if self._state != _base.RUNNING:
+                    return
+                self._state = _base.CANCELLED_AND_NOTIFIED
+                for waiter in self._waiters:
+                    waiter.add_cancelled(self)
+                self._condition.notify_all()
+            _Original._invoke_callbacks(self)  # type: ignore[attr-defined]
+        elif callbacks:
+            call_back(self, callbacks)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """In a coroutine of asyncio: its result, without blocking the loop. Cancelling the wait cancels it."""
+        import asyncio
+
+        return asyncio.wrap_future(self).__await__()
 
     def add_done_callback(self, fn: Any) -> None:
         now = self._listen(fn)
@@ -135,6 +180,6 @@ class Future(_ropewalk.Future, _Original, metaclass=OneOfBoth):  # type: ignore[
         raise TypeError("cannot pickle '_thread.RLock' object")
 
 
-for _name in ("result", "exception", "set_result", "set_exception", "set_running_or_notify_cancel", "cancel"):
+for _name in ("result", "exception", "set_result", "set_exception", "set_running_or_notify_cancel"):
     getattr(Future, _name).__doc__ = getattr(_Original, _name).__doc__
 Future.add_done_callback.__doc__ = _Original.add_done_callback.__doc__

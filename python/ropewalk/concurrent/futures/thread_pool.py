@@ -6,9 +6,7 @@ one more thread needed - is looked at in Python, under the original's locks.
 
 from __future__ import annotations
 
-import collections
 import contextvars
-import itertools
 import math
 import os
 import threading
@@ -21,6 +19,7 @@ from typing import Any
 from ropewalk.concurrent.futures import after_fork
 from ropewalk.concurrent.futures.future import Future
 from ropewalk.concurrent.futures.inside import CrewLimit, IdleWorkers, Line
+from ropewalk.concurrent.futures.mapping import check_buffersize, results
 from ropewalk.concurrent.futures.work_queue import WorkQueue
 from ropewalk.concurrent.futures.worker import work
 from ropewalk.original import OneOfBoth
@@ -185,15 +184,15 @@ class ThreadPoolExecutor(_Original, metaclass=OneOfBoth):
                 before the given timeout.
             Exception: If fn(*args) raises for any values.
         """
-        if buffersize is not None and not isinstance(buffersize, int):
-            raise TypeError("buffersize must be an integer or None")
-        if buffersize is not None and buffersize < 1:
-            raise ValueError("buffersize must be None or > 0")
-        end = None if timeout is None else timeout + time.monotonic()
+        check_buffersize(buffersize)
         calls = zip(*iterables)  # noqa: B905  # strict=False, as the original
-        first = calls if buffersize is None else itertools.islice(calls, buffersize)
-        futures = collections.deque(self.submit(fn, *arguments) for arguments in first)
-        return _results(futures, end, weakref.ref(self), fn, () if buffersize is None else calls)
+        reference = weakref.ref(self)
+
+        def again(arguments: tuple[Any, ...]) -> Any:
+            executor = reference()
+            return None if executor is None else executor.submit(fn, *arguments)
+
+        return results(lambda it: self.submit(fn, *it), again, calls, timeout, buffersize)
 
     def shutdown(
         self, wait: bool = True, *, cancel_futures: bool = False, timeout: float | None = None
@@ -246,35 +245,6 @@ def _in_context(line: Any) -> Callable[..., Any]:
         return inject(contextvars.copy_context().run, (fn, *args), kwargs)
 
     return inject_in_context
-
-
-def _results(
-    futures: collections.deque[Any], end: float | None, executor: Any, fn: Any, calls: Iterable[Any]
-) -> Iterator[Any]:
-    """The results in order, one more call submitted for each as long as there are ``calls``."""
-    calls = iter(calls)
-    try:
-        while futures:
-            owner = executor()
-            if owner is not None:
-                for arguments in calls:
-                    futures.append(owner.submit(fn, *arguments))
-                    break
-            owner = None
-            yield _result_or_cancel(futures.popleft(), end)
-    finally:
-        for future in futures:
-            future.cancel()
-
-
-def _result_or_cancel(future: Any, end: float | None) -> Any:
-    try:
-        try:
-            return future.result() if end is None else future.result(end - time.monotonic())
-        finally:
-            future.cancel()
-    finally:
-        del future  # an exception holds this frame, and the future holds it
 
 
 ThreadPoolExecutor.submit.__doc__ = _Original.submit.__doc__

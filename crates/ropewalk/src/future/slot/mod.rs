@@ -186,6 +186,30 @@ impl<W, T, C> Slot<W, T, C> {
         Ok(inner.dissolve(leftover, Some(failed)))
     }
 
+    /// Cancels a future that is running, or still pending: for who has seen to it that nobody works on it any more.
+    ///
+    /// # Errors
+    /// [`Refused`] if it is finished, or was cancelled.
+    ///
+    /// ```
+    /// use ropewalk::future::{Slot, State};
+    /// let slot = Slot::<(), i32, fn()>::new();
+    /// slot.start().unwrap();
+    /// slot.stop().unwrap().wakes.wake();
+    /// assert_eq!(slot.state(), State::CancelledNotified);
+    /// assert!(slot.stop().is_err());
+    /// ```
+    pub fn stop(&self) -> Result<Aftermath<W, C>, Refused<()>> {
+        let mut inner = self.inner.lock();
+        if self.state().is_done() {
+            return Err(self.refuse(()));
+        }
+        self.runner.store(0, Ordering::Relaxed);
+        self.word.store(State::CancelledNotified.word(), Ordering::Release);
+        let leftover = inner.take_work();
+        Ok(inner.dissolve(leftover, Some(false)))
+    }
+
     /// Adds a callback, or gives it back because the time to call it has come already.
     ///
     /// ```

@@ -77,18 +77,26 @@ impl<T> Crew<T> {
             if let Some(arrival) = self.reading.take_aside() {
                 return Ok(arrival);
             }
-            if deadline.remaining().is_none() && self.reading.is_rhythmic() {
+            let until = self.look_at_posted(deadline);
+            if until.is_never() && self.reading.is_rhythmic() {
                 block.detached(|| {
-                    self.reading.stay_away();
+                    self.reading.stay_away(|| self.overtime.is_looking());
                     if self.reading.has_guest() && self.notify(LOOK_UP, b"").is_ok() {
                         self.reading.wait_alone();
                     }
                 });
                 continue;
             }
-            let until = if self.is_stuck() { deadline.earlier(Deadline::after(STUCK)) } else { deadline };
-            if let Some(arrival) = self.read(block, until)? {
-                return Ok(arrival);
+            let stuck = self.is_stuck();
+            let until = if stuck { until.earlier(Deadline::after(STUCK)) } else { until };
+            let read = self.read(block, until);
+            self.overtime.awake();
+            match read {
+                Ok(Some(arrival)) => return Ok(arrival),
+                Ok(None) => {}
+                // Who is stuck is to post again.
+                Err(PopError::Empty) if until != deadline && !stuck => {}
+                Err(error) => return Err(error),
             }
         }
     }
@@ -104,7 +112,7 @@ impl<T> Crew<T> {
     }
 
     /// A thread that is about to wait for the answer to a task may read it itself, if nobody else waits for anything.
-    /// `mine` says of a ticket whether it is the one, `done` whether the answer is known already. `None`: let it be told by
+    /// `mine` says of a ticket and the kind of its answer whether it is the one, `done` whether the answer is known already. `None`: let it be told by
     /// the host.
     ///
     /// # Errors
@@ -116,17 +124,17 @@ impl<T> Crew<T> {
     /// let crew = Crew::new()?;
     /// crew.enlist('a', 0, b"task").unwrap();
     /// // The host is there:
-    /// assert!(crew.visit(|ticket| *ticket == 'a', || false, &mut Plain, Deadline::NEVER).unwrap().is_none());
+    /// assert!(crew.visit(|ticket, _| *ticket == 'a', || false, &mut Plain, Deadline::NEVER).unwrap().is_none());
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn visit<B: Block>(
         &self,
-        mine: impl Fn(&T) -> bool,
+        mine: impl Fn(&T, u8) -> bool,
         done: impl Fn() -> bool,
         block: &mut B,
         deadline: Deadline,
     ) -> Result<Option<Arrival<T>>, PopError<B::Interrupt>> {
-        if !self.reading.enter(self.only_one_is_out()) {
+        if !self.reading.enter(self.only_one_is_out() && !self.overtime.is_looking()) {
             return Ok(None);
         }
         // The host may have dealt with it just before it went.
@@ -141,7 +149,7 @@ impl<T> Crew<T> {
                 Ok(None)
             }
             Ok(Some(arrival)) => {
-                if matches!(&arrival, Arrival::Answer { ticket, .. } if mine(ticket)) {
+                if matches!(&arrival, Arrival::Answer { ticket, kind, .. } if mine(ticket, *kind)) {
                     self.reading.leave(true);
                     return Ok(Some(arrival));
                 }
@@ -166,7 +174,7 @@ impl<T> Crew<T> {
             return Some(Arrival::Notice { kind, body: record });
         }
         let mut inside = self.inside.lock();
-        let posted = inside.posted.remove(&id)?;
+        let posted = self.remove(&mut inside, id)?;
         inside.window.answered(posted.len, took);
         Some(Arrival::Answer { id, ticket: posted.ticket, kind, took, body: record, loans })
     }

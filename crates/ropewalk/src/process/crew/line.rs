@@ -1,5 +1,6 @@
 //! The tasks that wait: by priority, then in their order.
 
+use super::{Limit, Terms};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// A task in line.
@@ -9,10 +10,24 @@ pub(super) struct Waiting<T> {
     pub(super) priority: i64,
     pub(super) ticket: T,
     pub(super) record: Vec<u8>,
+    pub(super) limit: Limit,
     /// Buffers beside the record, kept for it until there is room.
     pub(super) parts: Box<[Box<[u8]>]>,
     /// Its owner knows that it was handed out, though there was no room in the end: it is not withdrawn any more.
     pub(super) handed: bool,
+}
+
+impl<T> Waiting<T> {
+    pub(super) fn new(
+        id: u64,
+        ticket: T,
+        record: Vec<u8>,
+        parts: Box<[Box<[u8]>]>,
+        terms: &Terms,
+    ) -> Waiting<T> {
+        let Terms { priority, limit, again, .. } = *terms;
+        Waiting { id, priority, ticket, record, limit, parts, handed: again }
+    }
 }
 
 /// Tasks of the ordinary priority stand in a plain queue, for there may be millions; the few others in a tree.
@@ -75,18 +90,19 @@ impl<T> Line<T> {
 
     /// Out of the middle, by its number, unless it was handed out.
     pub(super) fn remove(&mut self, id: u64) -> Option<T> {
-        if let Some(&priority) = self.ranks.get(&id) {
-            let place = (std::cmp::Reverse(priority), id);
-            if self.ranked.get(&place).is_some_and(|waiting| waiting.handed) {
-                return None;
-            }
-            self.ranks.remove(&id);
-            return self.ranked.remove(&place).map(|waiting| waiting.ticket);
+        let handed = match self.ranks.get(&id) {
+            Some(&priority) => self.ranked.get(&(std::cmp::Reverse(priority), id))?.handed,
+            None => self.plain[self.place(id)?].as_ref()?.handed,
+        };
+        if handed { None } else { self.take_out(id) }
+    }
+
+    /// Out of the middle, by its number.
+    pub(super) fn take_out(&mut self, id: u64) -> Option<T> {
+        if let Some(priority) = self.ranks.remove(&id) {
+            return self.ranked.remove(&(std::cmp::Reverse(priority), id)).map(|waiting| waiting.ticket);
         }
         let place = self.place(id)?;
-        if self.plain[place].as_ref().is_some_and(|waiting| waiting.handed) {
-            return None;
-        }
         let waiting = self.plain[place].take()?;
         self.holes += 1;
         if self.holes > 32 && self.holes > self.plain.len() / 2 {
@@ -117,6 +133,12 @@ impl<T> Line<T> {
         None
     }
 
+    /// The number of the first whose ticket is like this. It looks at all of them.
+    pub(super) fn find(&self, like: impl Fn(&T) -> bool) -> Option<u64> {
+        let all = self.plain.iter().flatten().chain(self.ranked.values());
+        all.into_iter().find(|waiting| like(&waiting.ticket)).map(|waiting| waiting.id)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.plain.len() - self.holes + self.ranked.len()
     }
@@ -144,6 +166,7 @@ mod tests {
                 priority,
                 ticket: id,
                 record: Vec::new(),
+                limit: Limit::default(),
                 parts: Box::default(),
                 handed: false,
             });

@@ -9,6 +9,10 @@
 //! |---|---|
 //! | `answers` | what came back |
 //! | `line` | the tasks that wait, the first in line first |
+//! | `limit` | what a task may take, and tasks that are asked to stop |
+//! | `posted` | the tasks that are with the workers, and when to look at which |
+//! | `overtime` | the looks: whose time is over, whose memory is beyond the limit |
+//! | `room` | a line that is full: who submits waits |
 //! | `posting` | tasks on their way from the line to the shared queue |
 //! | `window` | how many tasks the shared queue should hold |
 //! | `reading` | who reads the answers: a thread for all, or the one that waits |
@@ -21,26 +25,34 @@
 //! ([`Crew::notify`]) by who saw it.
 
 mod answers;
+mod limit;
 mod line;
+mod overtime;
+mod posted;
 mod posting;
 mod reading;
 mod record;
+mod room;
 mod window;
 mod worker;
 
 pub use answers::Arrival;
+pub use limit::{Limit, Stopping, Terms, Why};
+pub use room::EnlistError;
 pub use worker::{TakeError, Task, Worker};
 
 use super::flight::{Flight, Record};
 use super::{Fault, Identity, Loan, Options, PushError, Queue};
 use crate::primitive::Mutex;
 use line::{Line, Waiting};
+use overtime::Overtime;
+use posted::{Posted, Table};
 use reading::Reading;
+use room::Room;
 use ropewalk_os::clock;
-use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use window::Window;
 
 /// The work of a crew, in the process that has it.
@@ -73,13 +85,15 @@ pub struct Crew<T> {
     flight: Option<Flight>,
     inside: Mutex<Inside<T>>,
     reading: Reading<T>,
+    overtime: Overtime,
+    room: Room,
 }
 
 #[derive(Debug)]
 struct Inside<T> {
     line: Line<T>,
     /// Tasks in the shared queue or in a worker's hand.
-    posted: HashMap<u64, Posted<T>>,
+    posted: Table<T>,
     /// Tasks between the line and the queue, while their tickets are asked.
     moving: usize,
     /// Whether a thread is moving tasks: one at a time, so that they stay in their order.
@@ -91,15 +105,6 @@ struct Inside<T> {
     fallen: Vec<(Identity, u64)>,
     next: u64,
     closed: bool,
-}
-
-#[derive(Debug)]
-struct Posted<T> {
-    ticket: T,
-    /// The number of its record in the queue.
-    sequence: u64,
-    len: usize,
-    since: Instant,
 }
 
 /// What the owner of a ticket says when its task is about to be handed to the workers.
@@ -141,6 +146,8 @@ pub struct Fallen<T> {
     pub ticket: T,
     /// How long the worker had it in hand, about: since it was handed out, if the worker did not say when it took it.
     pub ran: Duration,
+    /// Why the crew killed the worker, if it did.
+    pub why: Option<Why>,
     /// What the worker had written down, if that is about this task.
     pub record: Option<Record>,
 }
@@ -150,8 +157,8 @@ impl<T> Fallen<T> {
         // Killed right after it took the task, it has not yet said so.
         let record = record.filter(|record| record.task.is_some_and(|task| task.number == id));
         let since = record.as_ref().and_then(|record| record.task).map(|task| task.since);
-        let ran = since.map(|since| Duration::from_nanos(clock::now().saturating_sub(since)));
-        Fallen { id, ticket: posted.ticket, ran: ran.unwrap_or_else(|| posted.since.elapsed()), record }
+        let ran = Duration::from_nanos(clock::now().saturating_sub(since.unwrap_or(posted.since)));
+        Fallen { id, ticket: posted.ticket, ran, why: posted.condemned, record }
     }
 }
 
@@ -182,7 +189,7 @@ impl<T> Crew<T> {
     pub fn with(options: &Options) -> io::Result<Crew<T>> {
         let inside = Inside {
             line: Line::default(),
-            posted: HashMap::new(),
+            posted: Table::default(),
             moving: 0,
             posting: false,
             stuck: false,
@@ -198,6 +205,8 @@ impl<T> Crew<T> {
             flight: Flight::create().ok(),
             inside: Mutex::new(inside),
             reading: Reading::new(),
+            overtime: Overtime::default(),
+            room: Room::default(),
         })
     }
 
@@ -256,6 +265,26 @@ impl<T> Crew<T> {
         self.inside.lock().window.workers = workers;
     }
 
+    /// So many workers go home, each when it has nothing in hand and has come to the end of what was handed out before.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, TakeError, Worker};
+    /// use ropewalk::{Deadline, Plain};
+    /// let crew = Crew::<u32>::new()?;
+    /// crew.send_home(1).unwrap();
+    /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+    /// assert!(matches!(worker.take(&mut Plain, Deadline::NEVER), Err(TakeError::Dismissed)));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn send_home(&self, workers: usize) -> Result<(), PushError> {
+        let mut record = Vec::new();
+        record::write_task(&mut record, record::GO_HOME, b"");
+        (0..workers).try_for_each(|_| self.tasks.try_push(&record).map(drop))
+    }
+
     /// Puts a task in line; higher `priority` goes first, equals in their order. Gives its number.
     ///
     /// # Errors
@@ -268,21 +297,8 @@ impl<T> Crew<T> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn enlist(&self, ticket: T, priority: i64, body: &[u8]) -> Result<u64, T> {
-        let mut record = Vec::with_capacity(record::NUMBER + body.len());
-        let mut inside = self.inside.lock();
-        if inside.closed {
-            return Err(ticket);
-        }
-        let id = inside.next;
-        inside.next += 1;
-        record::write_task(&mut record, id, body);
-        let others = inside.line.len() + inside.moving + inside.posted.len();
-        inside.line.push(Waiting { id, priority, ticket, record, parts: Box::default(), handed: false });
-        drop(inside);
-        if others > 0 {
-            self.reading.call();
-        }
-        Ok(id)
+        let terms = Terms { priority, ..Terms::default() };
+        self.enlist_on(ticket, body, &terms).map_err(EnlistError::into_ticket)
     }
 
     /// Takes a task back that no worker has been handed.
@@ -312,6 +328,7 @@ impl<T> Crew<T> {
         let (withdrawn, handed) = line.into_waiting().partition::<Vec<_>, _>(|waiting| !waiting.handed);
         handed.into_iter().for_each(|waiting| inside.line.push(waiting));
         drop(inside);
+        self.room.open();
         withdrawn.into_iter().map(|waiting| waiting.ticket).collect()
     }
 
@@ -334,9 +351,8 @@ impl<T> Crew<T> {
             inside.closed = true;
             (std::mem::take(&mut inside.line), std::mem::take(&mut inside.posted))
         };
-        let mut posted: Vec<_> = posted.into_iter().collect();
-        posted.sort_unstable_by_key(|(id, _)| *id);
-        posted.into_iter().map(|(_, posted)| posted.ticket).chain(line.into_tickets()).collect()
+        self.room.open();
+        posted.into_tickets().into_iter().chain(line.into_tickets()).collect()
     }
 
     /// The task that this process, which has died, had in hand. `None` if it had answered all that it took, provided that its
@@ -358,14 +374,31 @@ impl<T> Crew<T> {
         let mut fallen = None;
         while let Some(place) = inside.fallen.iter().position(|(who, _)| who.pid == pid) {
             let (_, sequence) = inside.fallen.swap_remove(place);
-            let id = inside.posted.iter().find(|(_, posted)| posted.sequence == sequence).map(|(id, _)| *id);
-            if let Some((id, posted)) = id.and_then(|id| inside.posted.remove_entry(&id)) {
+            let id = inside.posted.of_record(sequence);
+            if let Some((id, posted)) = id.and_then(|id| Some((id, self.remove(&mut inside, id)?))) {
                 inside.window.lost(posted.len);
                 fallen = Some((id, posted));
             }
         }
         drop(inside);
+        self.overtime.gone(pid);
         Ok(fallen.map(|(id, posted)| Fallen::new(id, posted, record)))
+    }
+
+    /// Takes a task out of the table, and what was noted of it elsewhere.
+    fn remove(&self, inside: &mut Inside<T>, id: u64) -> Option<Posted<T>> {
+        let posted = inside.posted.remove(id)?;
+        if posted.asked.is_some() {
+            self.overtime.forget(id);
+        }
+        Some(posted)
+    }
+
+    /// The host looks what there is to do.
+    fn look_up(&self) {
+        self.reading.call();
+        // Full: then it has enough to read.
+        let _ = self.answers.try_push(&record::answer(0, answers::LOOK_UP, Duration::ZERO, b""));
     }
 
     /// Tasks that have not come out: in line, in the queue, in hand.
@@ -436,6 +469,7 @@ impl<T> Crew<T> {
             }
             inside.closed = true;
         }
+        self.room.open();
         self.tasks.shutdown()?;
         Ok(true)
     }

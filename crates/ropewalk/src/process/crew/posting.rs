@@ -11,10 +11,9 @@
 use super::answers::LOOK_UP;
 use super::line::Waiting;
 use super::record::{self, NUMBER};
-use super::{Crew, Handed, Inside, Posted, Refused};
+use super::{Crew, EnlistError, Handed, Inside, Posted, Refused, Terms};
 use crate::process::{Prepared, PushError};
 use ropewalk_os::{Block, Deadline};
-use std::time::Instant;
 
 /// A task of so many bytes is large: its parts are copied before the lock is taken.
 const LARGE: usize = 16 << 10;
@@ -74,6 +73,7 @@ impl<T> Crew<T> {
                 let first = inside.first();
                 mine = first.is_some();
                 inside.posting = mine;
+                self.room.look(inside.line.len());
                 let Some(first) = first else { return Ok(()) };
                 first
             };
@@ -92,7 +92,7 @@ impl<T> Crew<T> {
         block: &mut B,
     ) -> Moved<T> {
         let len = waiting.len();
-        let Waiting { id, priority, ticket, record, parts, handed } = waiting;
+        let Waiting { id, priority, ticket, record, limit, parts, handed } = waiting;
         let slices: Vec<&[u8]> = parts.iter().map(|part| &**part).collect();
         let (prepared, why) = if slices.is_empty() && record.len() < LARGE {
             (None, None)
@@ -104,7 +104,7 @@ impl<T> Crew<T> {
         };
         if let Some(why) = why {
             drop(prepared);
-            return self.came_back(Waiting { id, priority, ticket, record, parts, handed }, why);
+            return self.came_back(Waiting { id, priority, ticket, record, limit, parts, handed }, why);
         }
         if !handed && hand(&ticket) == Handed::Drop {
             self.inside.lock().moving -= 1;
@@ -121,13 +121,13 @@ impl<T> Crew<T> {
         match pushed {
             Ok(sequence) => {
                 inside.moving -= 1;
-                inside.is_out(id, ticket, sequence, len);
+                self.is_out(&mut inside, id, Posted::new(ticket, sequence, len, limit));
                 drop(inside); // before the memory goes
                 Moved::Gone
             }
             Err(why) => {
                 drop(inside);
-                self.came_back(Waiting { id, priority, ticket, record, parts, handed: true }, why)
+                self.came_back(Waiting { id, priority, ticket, record, limit, parts, handed: true }, why)
             }
         }
     }
@@ -141,7 +141,7 @@ impl<T> Crew<T> {
             return Moved::Refused(Refused { ticket: waiting.ticket, why });
         }
         inside.line.push_again(waiting);
-        let call = inside.posted.is_empty() && !std::mem::replace(&mut inside.stuck, true);
+        let call = inside.posted.len() == 0 && !std::mem::replace(&mut inside.stuck, true);
         drop(inside);
         if call {
             let _ = self.notify(LOOK_UP, b""); // full: then the host is awake
@@ -154,15 +154,16 @@ impl<T> Crew<T> {
     /// copied once. [`Crew::post`] follows.
     ///
     /// # Errors
-    /// The ticket, after [`Crew::dismiss_if_idle`].
+    /// [`EnlistError`].
     ///
     /// ```
-    /// use ropewalk::process::{Crew, Handed, Worker};
+    /// use ropewalk::process::{Crew, Handed, Terms, Worker};
     /// use ropewalk::{Deadline, Plain};
     /// let crew = Crew::new()?;
     /// crew.set_workers(1);
     /// let image = vec![7; 100_000];
-    /// crew.enlist_parts("the ticket", 0, b"task", &[&image], |_| Handed::Go, &mut Plain).unwrap();
+    /// let terms = Terms::default();
+    /// crew.enlist_parts("the ticket", b"task", &[&image], &terms, |_| Handed::Go, &mut Plain).unwrap();
     /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
     /// worker.take(&mut Plain, Deadline::NEVER).unwrap();
     /// assert_eq!((worker.body(), worker.take_loans()[0].len()), (b"task".as_slice(), 100_000));
@@ -171,16 +172,19 @@ impl<T> Crew<T> {
     pub fn enlist_parts<B: Block>(
         &self,
         ticket: T,
-        priority: i64,
         body: &[u8],
         parts: &[&[u8]],
+        terms: &Terms,
         mut hand: impl FnMut(&T) -> Handed,
         block: &mut B,
-    ) -> Result<u64, T> {
+    ) -> Result<u64, EnlistError<T>> {
         let begun = {
             let mut inside = self.inside.lock();
             if inside.closed {
-                return Err(ticket);
+                return Err(EnlistError::Closed(ticket));
+            }
+            if terms.bounded && self.room.is_full(inside.line.len()) {
+                return Err(EnlistError::Full(ticket));
             }
             let at_once = !inside.posting && inside.line.len() == 0 && inside.has_room();
             at_once.then(|| {
@@ -190,14 +194,14 @@ impl<T> Crew<T> {
             })
         };
         let mut record = Vec::with_capacity(NUMBER + body.len());
-        let (mut ticket, mut handed) = (ticket, false);
+        let (mut ticket, mut terms) = (ticket, *terms);
         if let Some(id) = begun {
             record::write_task(&mut record, id, body);
             let prepared = self.tasks.prepare_parts(&record, parts, block, Deadline::NOW).ok();
             if let Some(prepared) = prepared {
-                match self.send_at_once(id, ticket, prepared, parts, &mut hand) {
+                match self.send_at_once(id, ticket, prepared, parts, &terms, &mut hand) {
                     None => return Ok(id),
-                    Some(back) => (ticket, handed) = (back, true),
+                    Some(back) => (ticket, terms.again) = (back, true),
                 }
             }
         }
@@ -207,18 +211,18 @@ impl<T> Crew<T> {
             inside.moving -= 1;
             inside.posting = false;
             if inside.closed {
-                return Err(ticket);
+                return Err(EnlistError::Closed(ticket));
             }
             // Nobody has moved meanwhile: it is before all that came.
-            inside.line.push_again(Waiting { id, priority, ticket, record, parts, handed });
+            inside.line.push_again(Waiting::new(id, ticket, record, parts, &terms));
             return Ok(id);
         }
         if inside.closed {
-            return Err(ticket);
+            return Err(EnlistError::Closed(ticket));
         }
         let id = inside.number();
         record::write_task(&mut record, id, body);
-        inside.line.push(Waiting { id, priority, ticket, record, parts, handed });
+        inside.line.push(Waiting::new(id, ticket, record, parts, &terms));
         drop(inside);
         self.reading.call();
         Ok(id)
@@ -231,9 +235,10 @@ impl<T> Crew<T> {
         ticket: T,
         prepared: Prepared<'_>,
         parts: &[&[u8]],
+        terms: &Terms,
         hand: &mut impl FnMut(&T) -> Handed,
     ) -> Option<T> {
-        let handed = hand(&ticket);
+        let handed = if terms.again { Handed::Go } else { hand(&ticket) };
         let mut inside = self.inside.lock();
         if handed == Handed::Go {
             if inside.closed {
@@ -244,7 +249,7 @@ impl<T> Crew<T> {
             let len = parts.iter().map(|part| part.len()).sum();
             inside.moving -= 1;
             inside.posting = false;
-            inside.is_out(id, ticket, sequence, len);
+            self.is_out(&mut inside, id, Posted::new(ticket, sequence, len, terms.limit));
             drop(inside);
             if others > 0 {
                 self.reading.call();
@@ -258,11 +263,18 @@ impl<T> Crew<T> {
         None
     }
 
+    fn is_out(&self, inside: &mut Inside<T>, id: u64, posted: Posted<T>) {
+        inside.window.posted(posted.len);
+        inside.stuck = false;
+        inside.posted.insert(id, posted);
+        self.overtime.posted(&mut inside.posted, id, &self.reading, || self.look_up());
+    }
+
     /// Whether nothing is in the queue, and still there is no room in it for the first in line. Workers give back without a
     /// call what they hold of it.
     pub(super) fn is_stuck(&self) -> bool {
         let mut inside = self.inside.lock();
-        inside.stuck = inside.stuck && inside.posted.is_empty() && inside.line.len() > 0;
+        inside.stuck = inside.stuck && inside.posted.len() == 0 && inside.line.len() > 0;
         inside.stuck
     }
 
@@ -274,15 +286,9 @@ impl<T> Crew<T> {
 }
 
 impl<T> Inside<T> {
-    fn number(&mut self) -> u64 {
+    pub(super) fn number(&mut self) -> u64 {
         self.next += 1;
         self.next - 1
-    }
-
-    fn is_out(&mut self, id: u64, ticket: T, sequence: u64, len: usize) {
-        self.window.posted(len);
-        self.stuck = false;
-        self.posted.insert(id, Posted { ticket, sequence, len, since: Instant::now() });
     }
 }
 

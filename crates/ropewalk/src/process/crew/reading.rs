@@ -95,7 +95,7 @@ impl<T> Reading<T> {
     }
 
     pub(super) fn is_away(&self) -> bool {
-        self.away.load(Ordering::Relaxed)
+        self.away.load(Ordering::SeqCst)
     }
 
     /// Calls the host back, if it is away.
@@ -124,10 +124,10 @@ impl<T> Reading<T> {
         self.seats.lock().rhythm >= RHYTHM
     }
 
-    /// The host is away until it is called, or no guests come.
-    pub(super) fn stay_away(&self) {
-        self.away.store(true, Ordering::Relaxed);
-        loop {
+    /// The host is away until it is called, or no guests come. `wanted`: it is needed after all; who says so later calls.
+    pub(super) fn stay_away(&self, wanted: impl Fn() -> bool) {
+        self.away.store(true, Ordering::SeqCst);
+        while !wanted() {
             let (guest, visits) = {
                 let mut seats = self.seats.lock();
                 (seats.guest, std::mem::take(&mut seats.visits))

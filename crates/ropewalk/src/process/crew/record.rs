@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+/// The number of a task that is none: who takes it goes home.
+pub(super) const GO_HOME: u64 = 0;
 /// Bytes before the body of a task.
 pub(super) const NUMBER: usize = 8;
 /// Bytes before the body of an answer.

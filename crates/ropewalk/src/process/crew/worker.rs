@@ -3,7 +3,7 @@
 use super::record;
 use crate::primitive::Arc;
 use crate::process::flight::Recorder;
-use crate::process::{Fault, Loan, OpenError, PopError, PushError, Queue};
+use crate::process::{Fault, Identity, Loan, OpenError, PopError, PushError, Queue, Roster, Seat};
 use ropewalk_os::{Block, Deadline, clock};
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -36,6 +36,9 @@ pub struct Worker {
     record: Vec<u8>,
     loans: Vec<Loan>,
     answer: Vec<u8>,
+    seat: Option<Arc<Seat>>,
+    /// Whether it must take nothing else: it is being killed.
+    condemned: bool,
 }
 
 /// A task that a worker has in hand.
@@ -105,6 +108,8 @@ impl Worker {
             record: Vec::new(),
             loans: Vec::new(),
             answer: Vec::new(),
+            seat: None,
+            condemned: false,
         }
     }
 
@@ -172,6 +177,26 @@ impl Worker {
         }
     }
 
+    /// Takes a seat on the crew's roster, by a descriptor of it: from now on the crew can see which task is in hand since when,
+    /// and ask for it to be stopped. `None` if all seats are taken.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Worker};
+    /// let crew = Crew::<u32>::new()?;
+    /// let roster = crew.look_after()?.try_clone_to_owned()?;
+    /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+    /// assert!(worker.sit(roster).unwrap().unwrap().asked().is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn sit(&mut self, roster: OwnedFd) -> Result<Option<Arc<Seat>>, OpenError> {
+        let roster = std::sync::Arc::new(Roster::open(roster)?);
+        self.seat = roster.sit(Identity::current()?).map(Arc::new);
+        Ok(self.seat.clone())
+    }
+
     /// Takes the next task in hand; its bytes are then in [`body`](Worker::body). If this process dies before it
     /// [answers](Worker::answer), the crew knows which task it was.
     ///
@@ -196,6 +221,9 @@ impl Worker {
         {
             recorder.rest();
         }
+        if self.condemned {
+            return Err(TakeError::Dismissed);
+        }
         match self.tasks.pop_parts(&mut self.record, &mut self.loans, block, deadline) {
             Ok(_) => self.busy = true,
             Err(PopError::Empty) => return Err(TakeError::None),
@@ -205,9 +233,16 @@ impl Worker {
         }
         let id = record::number(&self.record)
             .ok_or(TakeError::Fault(Fault::Corrupt("a task without a number")))?;
+        if id == record::GO_HOME {
+            self.put_down();
+            return Err(TakeError::Dismissed);
+        }
         let since = clock::now();
         if let Some(recorder) = self.recorder {
             recorder.begin(id, since);
+        }
+        if let Some(seat) = &self.seat {
+            seat.begin(id, since);
         }
         Ok(Task { id, since })
     }
@@ -274,10 +309,17 @@ impl Worker {
         if let Some(recorder) = self.recorder {
             recorder.end(kind, now);
         }
+        self.put_down();
+        if let Some(seat) = &self.seat {
+            self.condemned = !seat.end();
+        }
+        Ok(())
+    }
+
+    fn put_down(&mut self) {
         self.tasks.put_down();
         self.loans.clear();
         self.busy = false;
-        Ok(())
     }
 
     /// Puts a notice among the answers.

@@ -135,7 +135,7 @@ impl Shared {
 
     /// Waits for a task by reading its answer here, if nobody else has anything to wait for: that saves a switch of threads.
     pub(super) fn visit(&self, task: u64, future: &Future<Answer>) {
-        let mine = |ticket: &Ticket| ticket.task == task;
+        let mine = |ticket: &Ticket, _: u8| ticket.task == task;
         if let Ok(Some(Arrival::Answer { ticket, kind, body, .. })) =
             self.crew.visit(mine, || future.is_done(), &mut Plain, Deadline::NEVER)
         {
