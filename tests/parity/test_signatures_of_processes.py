@@ -31,7 +31,6 @@ MODULES = (
     "multiprocessing.shared_memory",
     "multiprocessing.sharedctypes",
     "multiprocessing.synchronize",
-    "multiprocessing.util",
 )
 
 MADE: dict[str, tuple[Any, ...]] = {
