@@ -54,15 +54,14 @@ def _warm_up() -> None:
     import multiprocessing
 
     import ropewalk
-    from ropewalk.concurrent.futures import ThreadPoolExecutor
+    from ropewalk.concurrent.futures import ProcessPoolExecutor
     from ropewalk.multiprocessing.context import CONTEXTS
 
     context = multiprocessing.get_context("fork")
     context.RawValue("i")  # the original's heap
-    # The first wait of a main thread that lasts a while opens the board on which such waits are told.
-    executor = ThreadPoolExecutor(1)
-    executor.submit(time.sleep, 0.5).result()
-    executor.shutdown()
+    # The first wait for another process that lasts a while opens the board on which such waits are told.
+    with ProcessPoolExecutor(1, context) as executor:
+        executor.submit(time.sleep, 0.5).result()
     CONTEXTS["fork"].RawArray("b", (4 << 20) - (64 << 10))  # ours: the most that it keeps
     ropewalk.install()
     try:
