@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -55,15 +54,10 @@ def _warm_up() -> None:
 
     import ropewalk
     from ropewalk import _ropewalk
-    from ropewalk.concurrent.futures import ThreadPoolExecutor
     from ropewalk.multiprocessing.context import CONTEXTS
 
     context = multiprocessing.get_context("fork")
     context.RawValue("i")  # the original's heap
-    # The first wait of a main thread that lasts a while opens the board on which such waits are told.
-    executor = ThreadPoolExecutor(1)
-    executor.submit(time.sleep, 0.5).result()
-    executor.shutdown()
     CONTEXTS["fork"].RawArray("b", (4 << 20) - (64 << 10))  # ours: the most that it keeps
     ropewalk.install()
     try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import concurrent.futures as futures
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 import weakref
 from concurrent.futures.process import BrokenProcessPool
@@ -36,6 +38,15 @@ def test_install_puts_it_into_the_modules():
 
     assert theirs.ProcessPoolExecutor is ProcessPoolExecutor
     assert futures.ProcessPoolExecutor is ProcessPoolExecutor
+
+
+def test_uninstall_takes_it_out_also_if_it_was_first_asked_for_meanwhile():
+    program = (
+        "import concurrent.futures as futures, ropewalk; ropewalk.install(); ours = futures.ProcessPoolExecutor; "
+        "ropewalk.uninstall(); assert ours.__ropewalk__; "
+        "assert futures.ProcessPoolExecutor is futures.process.ProcessPoolExecutor is not ours"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_results_of_all_kinds_come_back(executor):

@@ -467,8 +467,8 @@ os.register_at_fork(after_in_child=_renew)
 
 ProcessPoolExecutor.submit.__doc__ = _Original.submit.__doc__
 
-#: What install() puts into the real modules.
+#: What install() puts into the real modules. The package first: it takes its own from the module when it is asked.
 PATCHES: dict[str, dict[str, Any]] = {
-    "concurrent.futures.process": {"ProcessPoolExecutor": ProcessPoolExecutor},
     "concurrent.futures": {"ProcessPoolExecutor": ProcessPoolExecutor},
+    "concurrent.futures.process": {"ProcessPoolExecutor": ProcessPoolExecutor},
 }

@@ -159,8 +159,8 @@ class ExecutorEmployer(Employer):
         try:
             pass_on(body)
         except Exception as error:
-            what = type(error).__name__, error  # and not its frames, which hold this crew
-            _base.LOGGER.error("what a worker process has said could not be passed on: %s: %s", *what)
+            what = f"{type(error).__name__}: {error}"  # and not the error, whose frames hold this crew
+            _base.LOGGER.error("what a worker process has said could not be passed on: %s", what)
 
     def call(self, detail: Any) -> Any:
         if type(detail) is Assignment:
