@@ -51,9 +51,14 @@ def test_a_task_that_takes_too_long_is_stopped_and_its_worker_lives_on(any_execu
         error = future.exception(LONG)
         assert isinstance(error, TaskTimeout) and isinstance(error, futures.TimeoutError)
         assert (error.timeout, error.function, error.attempt) == (0.05, "tests.processes.tasks.hold", 1)
-        assert "in hold" in str(error.__cause__)  # where it was
     assert worker in any_executor._processes
     assert any_executor.submit(tasks.double, 2).result(LONG) == 4
+
+
+def test_the_traceback_says_where_the_task_was(executor):
+    executor.submit(tasks.pid).result(LONG)
+    error = executor.with_options(timeout=0.3).submit(tasks.hold).exception(LONG)
+    assert "in hold" in str(error.__cause__)
 
 
 def test_a_task_that_goes_on_costs_its_worker_and_no_other_task(any_executor, tmp_path):

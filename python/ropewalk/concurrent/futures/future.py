@@ -137,7 +137,7 @@ class Future(_ropewalk.Future, _Original, metaclass=OneOfBoth):  # type: ignore[
         if asked is None:
             del self.__dict__["_unwanted"]
             return False
-        return asked or self.running()
+        return asked or self.running() or self.cancelled()
 
     def _was_stopped(self) -> None:
         """Its call was stopped while it was running: it counts as cancelled now, unless it is done already."""

@@ -166,7 +166,8 @@ impl<T> Crew<T> {
     /// crew.enlist_parts("the ticket", b"task", &[&image], &terms, |_| Handed::Go, &mut Plain).unwrap();
     /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
     /// worker.take(&mut Plain, Deadline::NEVER).unwrap();
-    /// assert_eq!((worker.body(), worker.take_loans()[0].len()), (b"task".as_slice(), 100_000));
+    /// assert_eq!(worker.body(), b"task");
+    /// assert_eq!(worker.take_loans()[0].len(), 100_000);
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn enlist_parts<B: Block>(
