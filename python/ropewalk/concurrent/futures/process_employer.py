@@ -8,13 +8,14 @@ from concurrent.futures import _base, process
 from typing import Any
 
 from ropewalk import _ropewalk
+from ropewalk.concurrent.futures.executor_manner import ExecutorManner
 from ropewalk.concurrent.futures.options import Assignment
 from ropewalk.processes import kinds, nesting
 from ropewalk.processes.crew import Crew, Employer, wake
 from ropewalk.processes.duties import Duties
 from ropewalk.processes.encoding import CALL, KEYWORDS, enlist_on
 from ropewalk.processes.seeding import Stream
-from ropewalk.processes.worker import Failure, Manner, work
+from ropewalk.processes.worker import Failure, work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Bell", "CallQueue", "ExecutorEmployer", "raised"]
 
 _process: Any = process  # its private names
-
-
-class ExecutorManner(Manner):
-    """Workers of an executor survive whatever a task raises."""
-
-    def unfit(self) -> None:
-        _base.LOGGER.critical("Exception in initializer:", exc_info=True)
 
 
 class ExecutorEmployer(Employer):

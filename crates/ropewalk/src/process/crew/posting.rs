@@ -167,6 +167,7 @@ impl<T> Crew<T> {
     /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
     /// worker.take(&mut Plain, Deadline::NEVER).unwrap();
     /// assert_eq!(worker.body(), b"task");
+    /// assert_eq!(worker.body(), b"task");
     /// assert_eq!(worker.take_loans()[0].len(), 100_000);
     /// # Ok::<(), std::io::Error>(())
     /// ```
