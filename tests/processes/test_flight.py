@@ -206,7 +206,7 @@ def test_a_task_that_is_no_python_code_is_told_with_where_it_was_called(forked):
     os.kill(seen[0]["pid"], signal.SIGKILL)
     died = death(forked, guilty)
     assert died.function == "time.sleep"
-    assert names(died) == ["_do"]
+    assert names(died) == ["_call"]
     assert "last seen" not in str(died)
 
 

@@ -3,7 +3,7 @@
 //! A worker that is killed can not say what it was doing. So it is looked at before, by a signal's handler on the thread
 //! that works: a timer of the kernel's sends the signal, asked for with [`arm`], which costs nothing while one is on its way
 //! already. No second thread is needed: the process may fork. The same [`Observer`] is called when the process gets a
-//! signal by which it will die ([`crash`]).
+//! signal by which it will die (`crash`).
 //!
 //! The signal is `SIGURG`, whose default is to be ignored: if a program takes it for itself, or sets all signals back to
 //! their defaults, nothing worse happens than that nobody looks any more. A program that has a handler for it already
@@ -17,7 +17,7 @@
 //! 1. The system calls take integers, and pointers to values on our stack.
 //! 2. Handlers use atomics and async-signal-safe calls only, and leave `errno` as it was. What an observer may do is told at
 //!    [`Observer`].
-//! 3. [`OBSERVER`] is null or a pointer to a box that was leaked.
+//! 3. `OBSERVER` is null or a pointer to a box that was leaked.
 #![allow(unsafe_code)]
 
 mod crash;
