@@ -31,7 +31,7 @@ const LADDERS: [(&str, Ladder); 3] = [
     (
         "ropewalk",
         &[
-            &["primitive", "per_process", "model"],
+            &["primitive", "per_process", "model", "fiber"],
             &["signal"],
             &["park", "wait_graph", "lock_order", "host"],
             &["sync"],

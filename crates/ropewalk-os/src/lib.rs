@@ -22,6 +22,8 @@
 //! | [`stream`] | pipes and sockets by their descriptors |
 //! | [`bell`] | a descriptor that is readable when somebody says so |
 //! | [`block`] | what a thread must give back before it sleeps |
+//! | [`context`] | stop a computation, go on with another on its own stack |
+//! | [`stack`] | memory for such a stack, with a guard |
 //! | [`lookout`] | how long a thread sleeps at once that has to see signals |
 //!
 //! ```
@@ -45,6 +47,7 @@ pub mod block;
 pub mod cgroup;
 pub mod child;
 pub mod clock;
+pub mod context;
 pub mod fork;
 pub mod futex;
 mod futex_call;
@@ -56,6 +59,7 @@ pub mod private_view;
 pub mod robust;
 pub mod shared_futex;
 pub mod shared_words;
+pub mod stack;
 pub mod stream;
 pub mod thread;
 pub mod watcher;
