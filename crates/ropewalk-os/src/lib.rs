@@ -24,6 +24,7 @@
 //! | [`block`] | what a thread must give back before it sleeps |
 //! | [`context`] | stop a computation, go on with another on its own stack |
 //! | [`stack`] | memory for such a stack, with a guard |
+//! | [`checker`] | which memory is a stack, for a memory checker |
 //! | [`lookout`] | how long a thread sleeps at once that has to see signals |
 //!
 //! ```
@@ -45,6 +46,7 @@
 pub mod bell;
 pub mod block;
 pub mod cgroup;
+pub mod checker;
 pub mod child;
 pub mod clock;
 pub mod context;

@@ -15,6 +15,7 @@
 //! 3. sysconf(3) reads a constant of the system.
 #![allow(unsafe_code)]
 
+use crate::checker;
 use std::io;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
@@ -59,6 +60,8 @@ pub struct Stack {
     len: usize,
     guard: Guard,
     colour: usize,
+    /// By which a memory checker knows it.
+    known_as: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,9 +103,11 @@ impl Stack {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let start = NonNull::new(start.cast()).ok_or_else(|| io::Error::other("mapped at address zero"))?;
+        let start =
+            NonNull::new(start.cast::<u8>()).ok_or_else(|| io::Error::other("mapped at address zero"))?;
         let colour = NEXT_COLOUR.fetch_add(1, Ordering::Relaxed) % COLOURS * COLOUR;
-        let mut stack = Stack { start, len, guard: Guard::None, colour };
+        let known_as = checker::stack_begins(start.as_ptr().addr(), start.as_ptr().addr() + len);
+        let mut stack = Stack { start, len, guard: Guard::None, colour, known_as };
         // A huge page would make 2 MiB of the first touch.
         // SAFETY: rule 2.
         unsafe { libc::madvise(start.as_ptr().cast(), len, libc::MADV_NOHUGEPAGE) };
@@ -219,6 +224,7 @@ impl Drop for Stack {
         if self.guard == Guard::Protected {
             SPLIT.fetch_sub(1, Ordering::Relaxed);
         }
+        checker::stack_ends(self.known_as);
         // SAFETY: rule 1.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
     }
