@@ -44,7 +44,7 @@ const LADDERS: [(&str, Ladder); 3] = [
         "ropewalk-python",
         &[
             &["arguments", "build_class", "detach", "doctor", "error", "graft", "once", "original"],
-            &["codec"],
+            &["codec", "greenlet"],
             &["threading"],
             &["queue"],
             &["futures"],

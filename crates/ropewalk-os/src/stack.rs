@@ -27,6 +27,10 @@ const GUARD_INSTALL: libc::c_int = 102;
 const COLOUR: usize = 256;
 /// How many such tops there are: they fill one page.
 const COLOURS: usize = 16;
+/// The same where there is room above the top: both sides of it then begin in one page, in the middle of it.
+const COLOUR_IN_THE_MIDDLE: usize = 128;
+/// Bytes of that page that are above the highest top.
+const ABOVE_THE_MIDDLE: usize = 768;
 /// The least that a stack can be.
 const LEAST: usize = 16 << 10;
 
@@ -59,7 +63,9 @@ pub struct Stack {
     /// Of the mapping, with the guard.
     len: usize,
     guard: Guard,
-    colour: usize,
+    /// From the end of the mapping to the top.
+    above: usize,
+    room: usize,
     /// By which a memory checker knows it.
     known_as: usize,
 }
@@ -90,11 +96,29 @@ impl Stack {
     /// assert!(Stack::new(usize::MAX / 2, Guarding::Always).is_err());
     /// ```
     pub fn new(size: usize, guarding: Guarding) -> io::Result<Stack> {
+        Stack::with_room(size, 0, guarding)
+    }
+
+    /// The same, with `room` bytes above the top, rounded up to whole pages, for what belongs to whoever stands on the stack:
+    /// the first bytes of both share one page, so a computation that has used little of either has one page.
+    ///
+    /// # Errors
+    /// As for [`new`](Stack::new).
+    ///
+    /// ```
+    /// use ropewalk_os::stack::{Guarding, Stack};
+    /// let stack = Stack::with_room(1 << 20, 16 << 10, Guarding::Always)?;
+    /// assert_eq!(stack.room(), 16 << 10);
+    /// assert_eq!(stack.top().addr() % 16, 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn with_room(size: usize, room: usize, guarding: Guarding) -> io::Result<Stack> {
         let page = page();
-        let len = size
-            .max(LEAST)
-            .checked_next_multiple_of(page)
-            .and_then(|size| size.checked_add(page + COLOUR * COLOURS))
+        let whole = |size: usize| size.checked_next_multiple_of(page).ok_or(io::ErrorKind::OutOfMemory);
+        let room = whole(room)?;
+        let len = whole(size.max(LEAST))?
+            .checked_add(page + COLOUR * COLOURS)
+            .and_then(|size| size.checked_add(room))
             .ok_or(io::ErrorKind::OutOfMemory)?;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
         let access = libc::PROT_READ | libc::PROT_WRITE;
@@ -105,9 +129,11 @@ impl Stack {
         }
         let start =
             NonNull::new(start.cast::<u8>()).ok_or_else(|| io::Error::other("mapped at address zero"))?;
-        let colour = NEXT_COLOUR.fetch_add(1, Ordering::Relaxed) % COLOURS * COLOUR;
+        let colour = NEXT_COLOUR.fetch_add(1, Ordering::Relaxed) % COLOURS;
+        let above =
+            if room == 0 { colour * COLOUR } else { room + ABOVE_THE_MIDDLE + colour * COLOUR_IN_THE_MIDDLE };
         let known_as = checker::stack_begins(start.as_ptr().addr(), start.as_ptr().addr() + len);
-        let mut stack = Stack { start, len, guard: Guard::None, colour, known_as };
+        let mut stack = Stack { start, len, guard: Guard::None, above, room, known_as };
         // A huge page would make 2 MiB of the first touch.
         // SAFETY: rule 2.
         unsafe { libc::madvise(start.as_ptr().cast(), len, libc::MADV_NOHUGEPAGE) };
@@ -143,7 +169,7 @@ impl Stack {
         }
     }
 
-    /// Where a computation begins: the end of the range, less this stack's colour. It grows down from there.
+    /// Where a computation begins: the end of the range, less the room and this stack's colour. It grows down from there.
     ///
     /// ```
     /// use ropewalk_os::stack::{Guarding, Stack};
@@ -152,7 +178,18 @@ impl Stack {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn top(&self) -> *mut u8 {
-        self.start.as_ptr().wrapping_add(self.len - self.colour)
+        self.start.as_ptr().wrapping_add(self.len - self.above)
+    }
+
+    /// The bytes from the top upwards that are free for whoever stands on the stack.
+    ///
+    /// ```
+    /// use ropewalk_os::stack::{Guarding, Stack};
+    /// assert_eq!(Stack::new(1 << 16, Guarding::Always)?.room(), 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn room(&self) -> usize {
+        self.room
     }
 
     /// The lowest byte that may be written: the guard's end.
@@ -200,8 +237,8 @@ impl Stack {
         self.guard != Guard::None
     }
 
-    /// Gives the memory back to the system, but for about `keep` bytes at the top; it reads as zero then. Nobody stands on the stack: that
-    /// is why this wants it whole.
+    /// Gives the memory back to the system, but for about `keep` bytes on each side of the top; it reads as zero then. Nobody
+    /// stands on the stack: that is why this wants it whole.
     ///
     /// ```
     /// use ropewalk_os::stack::{Guarding, Stack};
@@ -211,10 +248,15 @@ impl Stack {
     /// ```
     pub fn give_back(&mut self, keep: usize) {
         let page = page();
-        let kept = keep.next_multiple_of(page).saturating_add(COLOUR * COLOURS);
-        if let Some(len) = self.len.checked_sub(page + kept).filter(|len| *len > 0) {
-            // SAFETY: rule 2; the guard is left out.
-            unsafe { libc::madvise(self.limit().cast(), len / page * page, libc::MADV_DONTNEED) };
+        let (start, end) = (self.limit().addr(), self.start.as_ptr().addr() + self.len);
+        let below = start..self.top().addr().saturating_sub(keep) / page * page;
+        let above = self.top().addr().saturating_add(keep).next_multiple_of(page)..end;
+        for range in [below, above] {
+            if !range.is_empty() {
+                let place = self.start.as_ptr().with_addr(range.start).cast();
+                // SAFETY: rule 2; the guard is left out.
+                unsafe { libc::madvise(place, range.len(), libc::MADV_DONTNEED) };
+            }
         }
     }
 }
@@ -276,6 +318,22 @@ mod tests {
         // SAFETY: rule 1; as above.
         let (low, high) = unsafe { (stack.limit().read(), stack.top().sub(16 << 10).read()) };
         assert_eq!((low, high), (0, 7));
+    }
+
+    #[test]
+    fn what_is_above_the_top_can_be_written_and_begins_in_the_same_page() {
+        let page = page();
+        for _ in 0..COLOURS {
+            let mut stack = Stack::with_room(1 << 16, 16 << 10, Guarding::Always).expect("a stack");
+            // SAFETY: rule 1; inside the range.
+            unsafe { stack.top().write_bytes(7, stack.room()) };
+            let place = stack.top().addr() % page;
+            assert!(place >= 1024 && page - place >= ABOVE_THE_MIDDLE, "{place}");
+            stack.give_back(4096);
+            // SAFETY: rule 1; as above.
+            let (low, high) = unsafe { (stack.top().read(), stack.top().add(stack.room() - 1).read()) };
+            assert_eq!((low, high), (7, 0));
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@
 //!    variables across calls.
 //! 3. Its stack stays mapped and untouched until it has been gone on with for the last time.
 //! 4. The memory at a fresh stack's top is writable, [`NEEDS`] bytes of it at least, and nobody else's.
+//! 5. A context is, to the convention of calls, the pointer that it holds.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "aarch64")]
@@ -139,6 +140,26 @@ pub unsafe fn switch(from: *mut Context, to: Context, message: usize) -> usize {
     // SAFETY: rules 1 to 3: the caller's; a context is the pointer that this function or `lay` has left.
     unsafe { processor::switch(from.cast(), to.0, message) }
 }
+
+/// [`switch`] as code in C calls it: for a caller above which no frame but C's may stand.
+///
+/// ```
+/// use ropewalk_os::context::{Context, Switch, switch_for_c};
+/// let _: Switch = switch_for_c();
+/// ```
+pub fn switch_for_c() -> Switch {
+    // SAFETY: rule 5.
+    unsafe { std::mem::transmute::<RawSwitch, Switch>(processor::switch) }
+}
+
+type RawSwitch = unsafe extern "C" fn(*mut *mut usize, *mut usize, usize) -> usize;
+
+/// What [`switch_for_c`] returns. Its conditions are those of [`switch`].
+///
+/// ```
+/// let _: ropewalk_os::context::Switch = ropewalk_os::context::switch_for_c();
+/// ```
+pub type Switch = unsafe extern "C" fn(from: *mut Context, to: Context, message: usize) -> usize;
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 use ropewalk_os::stack::{Guarding, Stack};
 use std::io;
+use std::time::{Duration, Instant};
 
 /// Bytes of a stack, unless another size is asked for. Deep recursion must find the limit of its language before the end
 /// of the stack: an interpreter's thousand calls through C take 5 MiB. Only address space is used before it is touched.
@@ -13,12 +14,16 @@ pub const DEFAULT_SIZE: usize = 8 << 20;
 
 /// The smallest stack that is tried where there is no address space for larger ones.
 const LEAST_SIZE: usize = 256 << 10;
-/// Stacks that are kept with all the memory that they took.
-const WARM: usize = 64;
-/// Stacks that are kept at all.
-const MOST: usize = 1024;
-/// Bytes at the top that a stack keeps when it is not among the warm ones.
+/// Stacks that are kept while they are in use now and then.
+const MOST: usize = 16 << 10;
+/// Stacks that are kept when they have not been in use for a while.
+const MOST_AT_REST: usize = 1024;
+/// Bytes on each side of the top that those keep.
 const KEPT: usize = 16 << 10;
+/// After as many stacks put back it is time to look at the clock.
+const LOOKS: usize = 256;
+/// How long a stack rests before its memory is given back.
+const REST: Duration = Duration::from_secs(1);
 
 /// Stacks for the fibers of one thread.
 ///
@@ -29,9 +34,22 @@ const KEPT: usize = 16 << 10;
 /// ```
 #[derive(Debug)]
 pub struct Stacks {
-    free: Vec<Stack>,
+    free: Vec<Resting>,
     size: usize,
+    room: usize,
     guarding: Guarding,
+    /// Put back so far.
+    count: usize,
+    /// Times that resting stacks were looked through, and when last.
+    sweeps: usize,
+    swept: Instant,
+}
+
+#[derive(Debug)]
+struct Resting {
+    stack: Stack,
+    /// Sweeps before it was put back.
+    sweep: usize,
 }
 
 impl Default for Stacks {
@@ -49,7 +67,22 @@ impl Stacks {
     /// assert!(Stacks::new(DEFAULT_SIZE / 2).size() < DEFAULT_SIZE);
     /// ```
     pub fn new(size: usize) -> Stacks {
-        Stacks { free: Vec::new(), size, guarding: Guarding::Always }
+        let guarding = Guarding::Always;
+        Stacks { free: Vec::new(), size, room: 0, guarding, count: 0, sweeps: 0, swept: Instant::now() }
+    }
+
+    /// Stacks with `room` bytes above their tops, for whoever takes them: see [`Stack::with_room`].
+    ///
+    /// ```
+    /// use ropewalk::fiber::Stacks;
+    /// let mut stacks = Stacks::new(1 << 20).with_room(16 << 10);
+    /// assert_eq!(stacks.take()?.room(), 16 << 10);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_room(mut self, room: usize) -> Stacks {
+        self.room = room;
+        self
     }
 
     /// Stacks go without a guard where no further one can be had: before Linux 6.13, beyond 16,000 of them. Who runs over the
@@ -79,12 +112,22 @@ impl Stacks {
     ///
     /// # Errors
     /// What [`Stack::new`] reports, for the smallest size that is tried.
-    pub(super) fn take(&mut self) -> io::Result<Stack> {
-        if let Some(stack) = self.free.pop() {
+    ///
+    /// ```
+    /// use ropewalk::fiber::Stacks;
+    /// let mut stacks = Stacks::new(1 << 20);
+    /// let stack = stacks.take()?;
+    /// let top = stack.top();
+    /// stacks.put(stack);
+    /// assert_eq!(stacks.take()?.top(), top);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn take(&mut self) -> io::Result<Stack> {
+        if let Some(Resting { stack, .. }) = self.free.pop() {
             return Ok(stack);
         }
         loop {
-            match Stack::new(self.size, self.guarding) {
+            match Stack::with_room(self.size, self.room, self.guarding) {
                 Err(error) if error.kind() == io::ErrorKind::OutOfMemory && self.size > LEAST_SIZE => {
                     self.size = (self.size / 2).max(LEAST_SIZE);
                 }
@@ -93,16 +136,37 @@ impl Stacks {
         }
     }
 
-    /// Takes a stack back, if it is one that [`take`](Stacks::take) may give.
-    pub(super) fn put(&mut self, mut stack: Stack) {
-        let fits = self.size <= stack.len() && stack.len() / 2 < self.size;
+    /// Takes a stack back that nobody stands on any more, if it is one that [`take`](Stacks::take) may give. Its memory is
+    /// kept for whoever takes it next, and given back to the system when it has rested for about a second.
+    ///
+    /// ```
+    /// // See `take`.
+    /// let _: fn(&mut ropewalk::fiber::Stacks, ropewalk_os::stack::Stack) = ropewalk::fiber::Stacks::put;
+    /// ```
+    pub fn put(&mut self, stack: Stack) {
+        let fits = self.size <= stack.len() && stack.len() / 2 < self.size && stack.room() >= self.room;
         if !fits || self.free.len() >= MOST {
             return;
         }
-        if self.free.len() >= WARM {
-            stack.give_back(KEPT);
+        self.free.push(Resting { stack, sweep: self.sweeps });
+        self.count = self.count.wrapping_add(1);
+        if self.count.is_multiple_of(LOOKS) {
+            self.sweep_if(self.swept.elapsed() > REST);
         }
-        self.free.push(stack);
+    }
+
+    fn sweep_if(&mut self, is_time: bool) {
+        if !is_time {
+            return;
+        }
+        // Last in, first out: those that have rested since before the last sweep are the first ones.
+        let rested = self.free.iter().take_while(|resting| resting.sweep < self.sweeps).count();
+        self.free.drain(MOST_AT_REST.min(rested)..rested);
+        for resting in self.free.iter_mut().take(rested.min(MOST_AT_REST)) {
+            resting.stack.give_back(KEPT);
+        }
+        self.sweeps += 1;
+        self.swept = Instant::now();
     }
 }
 
@@ -131,13 +195,18 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_a_thousand_are_kept() {
+    fn those_that_rest_longest_are_no_more_than_a_thousand() {
         let mut stacks = Stacks::new(1 << 16);
-        let taken: Vec<Stack> = (0..MOST + 10).map(|_| stacks.take().expect("a stack")).collect();
+        let taken: Vec<Stack> = (0..MOST_AT_REST + 10).map(|_| stacks.take().expect("a stack")).collect();
         for stack in taken {
             stacks.put(stack);
         }
-        assert_eq!(stacks.free.len(), MOST);
+        stacks.sweep_if(true);
+        assert_eq!(stacks.free.len(), MOST_AT_REST + 10, "they may be in use again soon");
+        let busy = stacks.take().expect("a stack");
+        stacks.put(busy);
+        stacks.sweep_if(true);
+        assert_eq!(stacks.free.len(), MOST_AT_REST + 1, "all but the one that was in use");
     }
 
     #[test]
