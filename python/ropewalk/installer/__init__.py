@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from ropewalk.errors import UnsupportedInterpreter
-from ropewalk.installer import guests, lazy, patch
+from ropewalk.installer import greenlets, guests, lazy, patch
 
 __all__ = ["install", "installed", "uninstall"]
 
@@ -43,7 +43,7 @@ def install(*, locks: bool = True, greenlet: bool = True) -> bool:
         return False
     patch.activate(locks=locks)
     guests.watch(uninstall)
-    lazy.start(patch.apply, greenlet=greenlet)
+    lazy.start(patch.apply, greenlet=greenlet and greenlets.are_possible())
     return True
 
 

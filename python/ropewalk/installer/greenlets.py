@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ["NAME", "distributions", "spec"]
+__all__ = ["NAME", "are_possible", "distributions", "spec"]
 
 NAME = "greenlet"
 #: The version of greenlet whose behaviour ours is; its tests run in ours.
@@ -34,6 +34,11 @@ _CONSTANTS = (
     "enable_optional_cleanup",
     "get_clocks_used_doing_optional_cleanup",
 )
+
+
+def are_possible() -> bool:
+    """Whether this interpreter lets a thread have other stacks: 3.14.0 and 3.14.1 take one for an overflow."""
+    return not (3, 14) <= sys.version_info < (3, 14, 2)
 
 
 class _Loader:

@@ -41,9 +41,12 @@ extern ropewalk_jump ropewalk_greenlet_jump;
  * somebody goes on with `from`. */
 void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct saved *to, void *to_context);
 
-/* What a greenlet begins with that is started by the one that runs: no frames, `bytes` of room for its first ones. Its
- * contextvars context, which may have been set before, stays. */
-void ropewalk_greenlet_fresh(struct saved *saved, void *room, size_t bytes);
+/* Whether this interpreter can have other stacks at all. */
+int ropewalk_greenlet_is_possible(void);
+
+/* What a greenlet begins with that is started by the one that runs: a stack from `start` to `top`, no frames, and `room` bytes above
+ * the top for its first ones. Its contextvars context, which may have been set before, stays. */
+void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room);
 
 /* The frame in which it was stopped, a new reference; NULL if it has none, or without memory. */
 PyObject *ropewalk_greenlet_frame(struct saved *saved);

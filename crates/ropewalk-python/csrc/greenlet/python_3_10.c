@@ -39,9 +39,10 @@ void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct sa
     ropewalk_greenlet_jump(from_context, to_context, 0);
 }
 
-void ropewalk_greenlet_fresh(struct saved *saved, void *room, size_t bytes) {
+void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room) {
+    (void)start;
+    (void)top;
     (void)room;
-    (void)bytes;
     PyThreadState *thread = PyThreadState_Get();
     saved->exc_state.exc_type = saved->exc_state.exc_value = saved->exc_state.exc_traceback = NULL;
     saved->exc_state.previous_item = NULL;
@@ -95,3 +96,5 @@ void ropewalk_greenlet_leave_tracing(void) {
 }
 
 long ropewalk_greenlet_delete_nesting(void) { return PyThreadState_Get()->trash_delete_nesting; }
+
+int ropewalk_greenlet_is_possible(void) { return 1; }

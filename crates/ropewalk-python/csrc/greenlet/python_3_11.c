@@ -44,7 +44,8 @@ void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct sa
     ropewalk_greenlet_jump(from_context, to_context, 0);
 }
 
-void ropewalk_greenlet_fresh(struct saved *saved, void *room, size_t bytes) {
+void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room) {
+    (void)start;
     PyThreadState *thread = PyThreadState_Get();
     saved->exc_state.exc_value = NULL;
     saved->exc_state.previous_item = NULL;
@@ -55,7 +56,7 @@ void ropewalk_greenlet_fresh(struct saved *saved, void *room, size_t bytes) {
     saved->cframe = &saved->root;
     saved->depth = thread->recursion_limit - thread->recursion_remaining;
     saved->delete_nesting = 0;
-    data_stack_begin(&saved->data_stack, room, bytes);
+    data_stack_begin(&saved->data_stack, top, room);
 }
 
 PyObject *ropewalk_greenlet_frame(struct saved *saved) {
@@ -99,3 +100,5 @@ void ropewalk_greenlet_enter_tracing(void) { PyThreadState_EnterTracing(PyThread
 void ropewalk_greenlet_leave_tracing(void) { PyThreadState_LeaveTracing(PyThreadState_Get()); }
 
 long ropewalk_greenlet_delete_nesting(void) { return PyThreadState_Get()->trash_delete_nesting; }
+
+int ropewalk_greenlet_is_possible(void) { return 1; }

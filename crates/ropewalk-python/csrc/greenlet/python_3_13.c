@@ -45,7 +45,8 @@ void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct sa
     ropewalk_greenlet_jump(from_context, to_context, 0);
 }
 
-void ropewalk_greenlet_fresh(struct saved *saved, void *room, size_t bytes) {
+void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room) {
+    (void)start;
     PyThreadState *thread = PyThreadState_Get();
     saved->exc_state.exc_value = NULL;
     saved->exc_state.previous_item = NULL;
@@ -54,7 +55,7 @@ void ropewalk_greenlet_fresh(struct saved *saved, void *room, size_t bytes) {
     saved->depth = thread->py_recursion_limit - thread->py_recursion_remaining;
     saved->c_remaining = Py_C_RECURSION_LIMIT; /* a stack of its own has room for all of it */
     saved->delete_later = NULL;
-    data_stack_begin(&saved->data_stack, room, bytes);
+    data_stack_begin(&saved->data_stack, top, room);
 }
 
 PyObject *ropewalk_greenlet_frame(struct saved *saved) {
@@ -98,3 +99,5 @@ void ropewalk_greenlet_enter_tracing(void) { PyThreadState_EnterTracing(PyThread
 void ropewalk_greenlet_leave_tracing(void) { PyThreadState_LeaveTracing(PyThreadState_Get()); }
 
 long ropewalk_greenlet_delete_nesting(void) { return -1; }
+
+int ropewalk_greenlet_is_possible(void) { return 1; }

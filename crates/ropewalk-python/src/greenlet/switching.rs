@@ -187,6 +187,11 @@ unsafe fn begin(thread: *mut Thread, greenlet: *mut Greenlet) -> Began {
     // SAFETY: rules 3 to 7.
     unsafe {
         let its = state(greenlet);
+        if interpreter::is_possible() == 0 {
+            let message = c"greenlets need stacks of their own, which this Python takes for an overflow: use 3.14.2 or later";
+            ffi::PyErr_SetString(ffi::PyExc_RuntimeError, message.as_ptr());
+            return Began::Failed;
+        }
         let is_plain = ffi::Py_TYPE(greenlet.cast()) == super::class::class();
         let run = if is_plain && (*greenlet).dict.is_null() && !its.run.is_null() {
             ffi::Py_NewRef(its.run)
@@ -229,7 +234,7 @@ unsafe fn begin(thread: *mut Thread, greenlet: *mut Greenlet) -> Began {
             }
         };
         // From here to the jump no Python code runs.
-        interpreter::fresh(&raw mut its.saved, stack.top(), stack.room());
+        interpreter::fresh(&raw mut its.saved, stack.limit(), stack.top(), stack.room());
         its.context = Context::new(stack.top(), interpreter::body, greenlet.cast());
         its.stack = Some(stack);
         its.main = hold((*thread).main);
