@@ -29,7 +29,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml rust-toolchain.toml README.md \
 help:
 	@echo 'make demo       real programs on stock CPython and on ropewalk, times side by side'
 	@echo 'make test       all tests: Rust, Python, and those of CPython itself'
-	@echo 'make test-crash processes killed after each instruction of what they share; about an hour'
+	@echo 'make test-crash processes killed after each instruction of what they share; about two hours'
 	@echo 'make check      formatting, lints, types, stubs, the rules of the house'
 	@echo 'make bench      the table of ratios, on Python $(BENCHED)'
 	@echo 'make models     every order of events of small scenarios, explored by loom'
@@ -73,9 +73,11 @@ test: test-rust test-python test-parity
 test-rust:
 	cargo test --locked
 
-# Killed after each instruction of each operation, and thousands of times by chance: about an hour.
-test-crash:
+# Killed after each instruction of each operation, and thousands of times by chance: about two hours.
+test-crash: $(VENV)/.installed
 	ROPEWALK_TEST_FULL=1 cargo test --locked --release -p ropewalk-shm --test crash
+	ROPEWALK_TEST_FULL=1 $(PY) -m pytest -o faulthandler_timeout=$(PATIENCE) tests/multiprocessing/test_queue_kills.py tests/multiprocessing/test_kill_steps.py \
+		tests/processes/test_pool_kills.py
 
 # The same for some of the instructions: a minute. It is part of test-rust.
 test-crash-short:
@@ -93,6 +95,8 @@ models:
 	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=target/loom CARGO_PROFILE_RELEASE_LTO=off \
 		cargo test --locked --release -p ropewalk --test models
 
+# Seconds for one test: in their long forms some work for half an hour.
+PATIENCE := 7200
 .PHONY: test-all test-one
 test-all: test-rust models
 	@cargo xtask pythons $(SUPPORTED) | while read -r version python; do \
@@ -101,7 +105,7 @@ test-all: test-rust models
 	done
 
 test-one: $(VENV)/.installed
-	ROPEWALK_TEST_FULL=1 $(PY) -m pytest $(PYTEST)
+	ROPEWALK_TEST_FULL=1 $(PY) -m pytest -o faulthandler_timeout=$(PATIENCE) $(PYTEST)
 	$(PY) -m tests.parity --full
 
 # --- Checks --------------------------------------------------------------------------------------------------
@@ -148,14 +152,22 @@ bench-one: $(VENV)/.installed
 	$(PY) benches/compare.py --markdown build/bench/$(notdir $(VENV)).md $(BENCH)
 
 # Nine misfortunes for every pool, the peers' too: their packages are for this alone.
-.PHONY: bench-failures bench-growth
+.PHONY: bench-failures bench-recovery bench-growth bench-peers
 bench-failures: $(VENV)/.peers
 	mkdir -p build/bench
 	$(PY) benches/failures --markdown build/bench/failures.md $(BENCH)
 
+bench-recovery: $(VENV)/.installed
+	mkdir -p build/bench
+	$(PY) benches/recovery.py --markdown build/bench/recovery.md $(BENCH)
+
 bench-growth: $(VENV)/.peers
 	mkdir -p build/bench
 	$(PY) benches/growth.py --markdown build/bench/growth.md $(BENCH)
+
+bench-peers: $(VENV)/.peers
+	mkdir -p build/bench
+	$(PY) benches/peers.py --markdown build/bench/peers.md $(BENCH)
 
 $(VENV)/.peers: benches/requirements.txt $(VENV)/.installed
 	$(PY) -m pip install --quiet --requirement benches/requirements.txt

@@ -30,7 +30,7 @@ class Row:
         """What the table shows."""
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
         spread = "" if self.low is None or self.high is None else f"{self.low:.2f}-{self.high:.2f}"
-        times = [_amount(self.stock, self.unit), _amount(self.ours, self.unit)]
+        times = [amount(self.stock, self.unit), amount(self.ours, self.unit)]
         return [self.name, *times, ratio, spread, self.bar, self.verdict]
 
 
@@ -38,7 +38,8 @@ HEADS = ["case", "stdlib", "ropewalk", "ratio", "quartiles", "bar", "verdict"]
 _WIDTHS = [46, 10, 10, 7, 13, 9, 13]
 
 
-def _amount(value: float | None, unit: str) -> str:
+def amount(value: float | None, unit: str) -> str:
+    """A figure with three digits, times in the unit that suits them."""
     if value is None:
         return ""
     if unit == "ns":

@@ -21,8 +21,10 @@ import importlib.util
 import inspect
 import os
 import statistics
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from time import perf_counter_ns, thread_time_ns
 from types import ModuleType
@@ -69,11 +71,19 @@ class Timing:
         return low, high
 
 
+_copies = count()
+
+
 def load(path: Path) -> tuple[ModuleType, list[Any]]:
-    """Runs the file of cases anew, and returns it with what it declares."""
-    spec = importlib.util.spec_from_file_location(f"cases_{path.stem}", path)
+    """Runs the file of cases anew, and returns it with what it declares.
+
+    Each copy is a module with a name of its own, which forked workers find too: a task goes to them by name.
+    """
+    name = f"cases_{path.stem}_{next(_copies)}"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module, list(take_declared())
 

@@ -69,6 +69,9 @@ def programs(data):
         Program("who asked for robots.txt: a queue of lines", "robots_queue.py", str(data / "logs")),
         Program("who asked for robots.txt: a task for each log", "robots_pool.py", str(data / "logs")),
         Program("rebuild what imports an edited module", "rebuild_graph.py", "--edits", "1000"),
+        Program("robots.txt: lines from process to process", "robots_processes.py", str(data / "logs")),
+        Program("prime factors: a task for each number", "prime_sums.py"),
+        Program("negative of a picture, tile by tile", "negative_tiles.py"),
     ]
 
 

@@ -37,20 +37,30 @@ class DeadlockError(RopewalkError):
     thread holds, and the others go on.
     """
 
-    #: What the engine has taken down; drawn when it is asked for.
+    #: What the engine has taken down; drawn when it is asked for. The second: of a circle over what processes share.
     _scene: Any = None
+    _processes: Any = None
     _drawn: str | None = None
 
     @property
     def waits(self) -> list[Wait]:
         """The waits of the circle, beginning with the one that would have closed it."""
+        if self._processes is not None:
+            from ropewalk.doctor import processes
+
+            return [processes.wait(told) for told in self._processes]
         from ropewalk.doctor.scene import look
 
         return look(self._scene) if self._scene is not None else []
 
     def __str__(self) -> str:
-        if self._scene is None:
+        if self._scene is None and self._processes is None:
             return super().__str__()
+        if self._drawn is None and self._processes is not None:
+            from ropewalk.doctor import processes
+
+            waits = self.waits
+            self._drawn = processes.drawn(True, True, waits, raised=processes.who(waits[0]))
         if self._drawn is None:
             from ropewalk.doctor import drawing
 
@@ -70,7 +80,8 @@ class OwnerDiedWarning(RuntimeWarning):
     """A process ended while it held a lock, and this one has taken the lock over.
 
     What the lock protects may be half-done.  Where that must not go unseen, make it an error
-    (``warnings.simplefilter("error", OwnerDiedWarning)``): then the lock is free again when it is raised.
+    (``warnings.simplefilter("error", OwnerDiedWarning)``, or ``ROPEWALK_OWNER_DIED=error`` in the environment): then
+    the lock is free again when it is raised.
     """
 
 

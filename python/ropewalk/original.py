@@ -8,7 +8,8 @@ Some programs reach into the original's private parts: a subclass overrides ``_p
 Such an object cannot run on the engine, which has no such parts.  It runs the original's algorithm instead, in plain
 Python frames and on all its own data; every other object stays fast:
 
-- a subclass that overrides one of ``__hooks__`` gets the original's methods before ours (``OneOfBoth.mro``);
+- a subclass that overrides one of ``__hooks__``, or packs some of ``__parts__`` for another process itself, gets the
+  original's methods before ours (``OneOfBoth.mro``);
 - an object whose private attribute is touched (``Inside``) becomes one of such a subclass (``become_original``).
 """
 
@@ -41,7 +42,7 @@ class OneOfBoth(type):
     """The metaclass of classes that stand in for an original.
 
     Such a class names its ``__original__`` and the ``__hooks__`` (method names) that a subclass may not override
-    without leaving the engine.
+    without leaving the engine. ``__parts__`` are attributes that only the original has to send.
     """
 
     def mro(cls) -> list[type]:
@@ -51,8 +52,12 @@ class OneOfBoth(type):
         if not first:
             return order  # ours itself
         theirs, rest = order[:first], order[first:]
-        hooks = rest[0].__hooks__  # type: ignore[attr-defined]
-        if not any(_RUNS_ORIGINAL in vars(base) or not hooks.isdisjoint(vars(base)) for base in theirs):
+        hooks: frozenset[str] = rest[0].__hooks__  # type: ignore[attr-defined]
+        parts: frozenset[str] = getattr(rest[0], "__parts__", frozenset())
+        if not any(
+            _RUNS_ORIGINAL in vars(base) or not hooks.isdisjoint(vars(base)) or _sends(base, parts)
+            for base in theirs
+        ):
             return order
         originals = [base for base in rest if any(base is vars(ours).get("__original__") for ours in rest)]
         originals += [
@@ -128,6 +133,13 @@ def _ours(home: str, name: str) -> Any:
 
 
 copyreg.pickle(OneOfBoth, _reduce_class)
+
+
+def _sends(cls: type, parts: frozenset[str]) -> bool:
+    """Whether the class itself gives or takes some of these attributes when an object is pickled."""
+    methods = (vars(cls).get(name) for name in ("__getstate__", "__setstate__"))
+    codes = (getattr(method, "__code__", None) for method in methods)
+    return any(code is not None and not parts.isdisjoint(code.co_names) for code in codes)
 
 
 def _original_first(cls: type) -> bool:

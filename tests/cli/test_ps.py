@@ -147,3 +147,42 @@ def test_memory_that_is_no_queue_is_not_touched() -> None:
     os.close(descriptor)
     with pytest.raises(FileNotFoundError):
         _ropewalk.look_at_segment("/proc/self/fd/999999")
+
+
+POOL = """
+import os, time
+from concurrent.futures import ProcessPoolExecutor
+
+def resize(path):
+    print(path, flush=True)
+    while not os.path.exists("enough"):
+        time.sleep(0.001)
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1) as pool:
+        pool.submit(abs, -1).result()
+        pool.submit(resize, "a.png").result()
+"""
+
+
+def test_it_tells_what_workers_of_pools_have_in_hand(place: Place) -> None:
+    place.put("program.py", POOL)
+    with subprocess.Popen(
+        [*RUNNER, "program.py"], cwd=place.folder, env=environment(), stdout=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "a.png\n"
+        while True:
+            (root,) = facts(place, program.pid)
+            (worker,) = next(it["workers"] for it in root["segments"] if it["kind"] == "workers")
+            if worker["stack"]:
+                break
+        assert (worker["phase"], worker["task"], worker["done"]) == ("running", 2, 1)
+        assert worker["function"] == "__main__.resize"
+        shown = place.run([*RUNNER, "ps", str(program.pid)])
+        assert "of a pool, 1 tasks done" in shown.output
+        assert f"{worker['pid']}: running task 2 __main__.resize for " in shown.output
+        assert "program.py:" in shown.output
+        assert " in resize" in shown.output
+        place.put("enough", "")
+        assert program.wait(60) == 0

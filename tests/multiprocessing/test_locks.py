@@ -257,6 +257,39 @@ def test_where_the_warning_is_an_error_the_lock_is_free_again() -> None:
     assert lock.acquire(False)
 
 
+def test_the_environment_makes_the_warning_an_error(tmp_path: Any) -> None:
+    file = tmp_path / "program.py"
+    file.write_text(
+        textwrap.dedent(
+            """
+            import multiprocessing, os, ropewalk, signal
+            multiprocessing.set_start_method("fork")
+            def die(lock):
+                lock.acquire()
+                os.kill(os.getpid(), signal.SIGKILL)
+            if __name__ == "__main__":
+                lock = multiprocessing.Lock()
+                child = multiprocessing.Process(target=die, args=(lock,))
+                child.start()
+                child.join()
+                try:
+                    lock.acquire()
+                except ropewalk.OwnerDiedWarning:
+                    print("refused", lock.acquire(False))
+            """
+        )
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "ropewalk", str(file)],
+        env={**os.environ, "ROPEWALK_OWNER_DIED": "error"},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("refused True\n", "")
+
+
 def take_two(first: Any, second: Any) -> None:
     assert first.acquire(timeout=LIMIT)
     with warnings.catch_warnings():

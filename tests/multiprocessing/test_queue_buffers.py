@@ -75,11 +75,67 @@ def test_an_array_that_was_received_is_a_copy_in_a_forked_child() -> None:
     assert kept[0][1] == 1, "what the child writes is its own"
     kept[0][:] = 7
     del kept[0]
-    queue.put(numpy.full(50_000, 9.0))  # goes where there is room, which is not where the child looks
+    queue.put(numpy.full(50_000, 9.0))  # goes where the first one was, which the child does not see
     assert queue.get()[0] == 9
     changed.put(None)
     assert seen.get() == [50_005, 1]
     end(child)
+
+
+def put_when_told(queue: Any, told: Any, done: Any) -> None:
+    import numpy
+
+    told.get()
+    queue.put(numpy.full(50_000, 9.0))
+    done.put(None)
+
+
+def test_what_a_child_looks_at_stays_when_its_parent_has_dropped_the_queue() -> None:
+    numpy = pytest.importorskip("numpy")
+    queue, seen, changed, told, done = make(), make(), make(), make(), make()
+    other = start(context("fork"), put_when_told, queue, told, done)
+    queue.put(numpy.ones(50_000))
+    kept = [queue.get()]
+    child = start(context("fork"), look_twice, kept, seen, changed)
+    assert seen.get() == [50_000, 1]
+    del kept[0], queue
+    told.put(None)
+    done.get()
+    changed.put(None)
+    assert seen.get() == [50_004, 1]
+    end(child)
+    end(other)
+
+
+def pass_on(kept: list[Any], queue: Any, seen: Any) -> None:
+    got = queue.get()  # it lies where this process has its copy of another
+    seen.put([float(kept[0][0]), float(got.sum()), queue._blocks()])
+    kept[0][:] = 3
+    queue.put(got + 1)
+    seen.put(float(kept[0].sum()))
+    kept.clear()
+    queue.put(queue.get() + 1)  # now it sees what is there
+    queue.put(None)
+
+
+def test_a_block_that_a_forked_child_has_a_copy_of_is_used_again_by_all() -> None:
+    numpy = pytest.importorskip("numpy")
+    queue, seen = make(), make()
+    queue.put(numpy.ones(50_000))
+    kept = [queue.get()]
+    child = start(context("fork"), pass_on, kept, queue, seen)
+    kept.clear()
+    queue.put(numpy.full(50_000, 2.0))
+    assert seen.get() == [1.0, 100_000.0, (0, 0, 0)]
+    assert seen.get() == 150_000.0
+    first = queue.get()
+    assert float(first.sum()) == 150_000.0
+    queue.put(first)
+    del first
+    end(child)
+    assert float(queue.get().sum()) == 200_000.0
+    assert queue.get() is None
+    assert queue._blocks() == (0, 0, 0), "nothing is kept for a child"
 
 
 def test_buffers_of_any_kind_go_beside_the_message() -> None:

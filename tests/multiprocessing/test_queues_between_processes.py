@@ -119,6 +119,33 @@ def test_a_class_that_changes_the_feeder_has_one() -> None:
     queue.join_thread()
 
 
+class Packs(queues.SimpleQueue):
+    """Sends the pipe and the locks of the original itself, and writes to them: a library with a pickler of its own."""
+
+    def __getstate__(self) -> Any:
+        return self._reader, self._writer, self._rlock, self._wlock
+
+    def __setstate__(self, state: Any) -> None:
+        self._reader, self._writer, self._rlock, self._wlock = state
+        self._poll = self._reader.poll
+
+    def put(self, obj: Any) -> None:
+        with self._wlock:
+            self._writer.send_bytes(pickle.dumps((obj, "packed")))
+
+
+def put_one(queue: Any) -> None:
+    queue.put("from the child")
+
+
+@every_method
+def test_a_class_that_packs_the_originals_parts_has_them(method: str) -> None:
+    queue = Packs(ctx=context(method))
+    run(context(method), put_one, queue)
+    assert queue.get() == ("from the child", "packed")
+    queue.close()
+
+
 def close_and_put(queue: Any) -> None:
     assert not queue._closed
     queue.put("from the child")

@@ -114,6 +114,11 @@ def tell_and_wait(where):
     time.sleep(600)
 
 
+def wait_for(where):
+    while not Path(where).exists():
+        time.sleep(0.001)
+
+
 def fail_once(where):
     """Dies the first time it is done."""
     note = Path(where)

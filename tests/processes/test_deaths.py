@@ -8,7 +8,6 @@ import pickle
 import signal
 import time
 from concurrent.futures import BrokenExecutor
-from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 from ropewalk.concurrent.futures import ProcessPoolExecutor
@@ -122,6 +121,25 @@ def test_nobody_notices_an_idle_worker_that_is_killed(side, method, workers):
     crew.end()
 
 
+@pytest.mark.parametrize("make", [ProcessPoolExecutor, Pool])
+def test_workers_that_are_killed_before_they_are_ready_are_replaced(make, tmp_path):
+    begin = tmp_path / "begin"
+    pool = make(1, initializer=tasks.wait_for, initargs=(str(begin),))
+    handle = (
+        pool.submit(tasks.double, 4) if make is ProcessPoolExecutor else pool.apply_async(tasks.double, (4,))
+    )
+    members = pool._crew.members
+    for _ in range(6):
+        while not (pids := list(members)):
+            time.sleep(0.001)
+        os.kill(pids[0], signal.SIGKILL)
+        while pids[0] in members:
+            time.sleep(0.001)
+    begin.touch()
+    assert (handle.result(LONG) if make is ProcessPoolExecutor else handle.get(LONG)) == 8
+    pool.shutdown() if make is ProcessPoolExecutor else (pool.close(), pool.join())
+
+
 def test_a_worker_killed_from_outside_in_the_midst_of_a_task(crew, tmp_path):
     note = tmp_path / "note"
     guilty = crew.submit(tasks.tell_and_wait, str(note))
@@ -197,7 +215,6 @@ def test_pools_in_workers(crew):
 
 def test_a_death_is_caught_as_what_programs_expect_and_goes_through_a_pickle():
     died = WorkerDied(42, -9, function="f", arguments="1, 2", seconds=0.5, attempt=2, out_of_memory=True)
-    assert isinstance(died, BrokenProcessPool)
     assert isinstance(died, BrokenExecutor)
     again = pickle.loads(pickle.dumps(died))
     assert str(again) == str(died)

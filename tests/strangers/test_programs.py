@@ -12,6 +12,7 @@ import pytest
 PROGRAMS = pathlib.Path(__file__).parent / "programs"
 NEEDS = {
     "apscheduler_jobs": ["apscheduler"],
+    "joblib_backends": ["joblib"],
     "joblib_tqdm": ["joblib", "tqdm"],
     "loguru_enqueued": ["loguru"],
     "requests_in_futures": ["requests_futures"],

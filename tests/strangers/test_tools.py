@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import marshal
 import os
 import pathlib
 import re
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable
+from types import CodeType
 
 import pytest
 
@@ -60,6 +62,14 @@ def digest(files: Iterable[pathlib.Path], root: pathlib.Path) -> dict[str, str]:
     }
 
 
+def compiled(files: Iterable[pathlib.Path], root: pathlib.Path) -> dict[str, tuple[bytes, CodeType]]:
+    """Head and code of each file; the bytes of the code also say who else held its constants when it was made."""
+    return {
+        str(path.relative_to(root)): ((whole := path.read_bytes())[:16], marshal.loads(whole[16:]))
+        for path in sorted(files)
+    }
+
+
 def run(side: str, *command: str, cwd: pathlib.Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """A module's program, on stock or under the runner."""
     before = ["-m", "ropewalk"] if side == "ropewalk" else []
@@ -96,10 +106,10 @@ def test_compileall_with_two_workers_compiles_as_on_stock(tmp_path: pathlib.Path
     found = []
     for side in ("stock", "ropewalk"):
         home = tmp_path / side
-        compiled = library(home / "library")
+        target = library(home / "library")
         options = ["-j", "2", "-f", "--invalidation-mode", "checked-hash"]
         done = run(side, "compileall", *options, "library", cwd=home)
-        made = digest(compiled.rglob("*.pyc"), home)
+        made = compiled(target.rglob("*.pyc"), home)
         said = sorted(
             re.findall(r"\w+ '[^']*'", done.stdout)
         )  # two processes write: lines may run into each other

@@ -27,7 +27,16 @@ const SYSTEM: &str = "ropewalk-os";
 type Ladder = &'static [&'static [&'static str]];
 
 const LADDERS: [(&str, Ladder); 3] = [
-    ("ropewalk-shm", &[&["segment", "lock", "participants"], &["line"], &["ring"], &["slab", "sync"]]),
+    (
+        "ropewalk-shm",
+        &[
+            &["segment", "lock", "participants"],
+            &["line", "spin", "flight"],
+            &["ring"],
+            &["slab", "sync"],
+            &["board"],
+        ],
+    ),
     (
         "ropewalk",
         &[

@@ -13,6 +13,10 @@ use std::path::Path;
 /// The files that may have unsafe code, each with the reason why safe code cannot do it.
 const ALLOWED: &[(&str, &str)] = &[
     (
+        "crates/ropewalk-python/src/processes/stack/thread.rs",
+        "the interpreter's state of a thread, asked for by a signal's handler",
+    ),
+    (
         "crates/ropewalk-python/src/futures/birth.rs",
         "a pool's future made without going through its class's call",
     ),
@@ -83,20 +87,25 @@ const ALLOWED: &[(&str, &str)] = &[
         "crates/ropewalk-os/src/child.rs",
         "pre_exec, waitid: std has neither inherited descriptors nor a wait that leaves the process",
     ),
+    ("crates/ropewalk-os/src/children.rs", "pthread_atfork: std does not know about fork"),
     ("crates/ropewalk-os/src/clock.rs", "clock_gettime: std's Instant has no absolute time to sleep until"),
     ("crates/ropewalk-os/src/context/mod.rs", "another stack: no safe function returns somewhere else"),
     ("crates/ropewalk-os/src/context/x86_64.rs", "assembly"),
     ("crates/ropewalk-os/src/context/aarch64.rs", "assembly"),
     ("crates/ropewalk-os/src/stack.rs", "mmap, madvise: std makes stacks for threads only"),
     ("crates/ropewalk-os/src/fork.rs", "pthread_atfork: std does not know about fork"),
+    ("crates/ropewalk-os/src/fork_copy.rs", "mmap over part of a mapping before a fork: std does neither"),
     ("crates/ropewalk-os/src/futex_call.rs", "futex: std's own is private"),
     (
         "crates/ropewalk-os/src/lifeline.rs",
         "a signal at the end of another process: std has no fcntl, no timers",
     ),
     ("crates/ropewalk-os/src/memory.rs", "memfd_create, mmap: std has no shared memory"),
-    ("crates/ropewalk-os/src/private_view.rs", "a private mapping of part of a memfd: std maps nothing"),
+    ("crates/ropewalk-os/src/own_memory.rs", "process_vm_readv: std reads only memory that is there"),
     ("crates/ropewalk-os/src/robust.rs", "robust mutexes: std's has no way to survive its owner"),
+    ("crates/ropewalk-os/src/sampler/mod.rs", "timers and handlers of signals: std has neither"),
+    ("crates/ropewalk-os/src/sampler/crash.rs", "handlers of signals, passed on to those before them"),
+    ("crates/ropewalk-os/src/sampler/tests.rs", "children that crash: std forks nothing"),
     ("crates/ropewalk-os/src/shared_futex.rs", "futex between processes, with requeue: std has neither"),
     ("crates/ropewalk-os/src/shared_words.rs", "anonymous shared mmap: std has none"),
     (
@@ -145,7 +154,10 @@ const ALLOWED: &[(&str, &str)] = &[
         "crates/ropewalk-shm/src/ring/layout.rs",
         "atomics, a lock and bytes at fixed places in memory that other processes write",
     ),
+    ("crates/ropewalk-shm/src/flight/mod.rs", "seats in shared memory, seen as structures of atomics"),
+    ("crates/ropewalk-shm/src/flight/tests.rs", "scribbles into it"),
     ("crates/ropewalk-shm/src/ring/loan.rs", "bytes in shared memory that one process has for itself"),
+    ("crates/ropewalk-shm/src/board.rs", "atomics at fixed places in memory that other processes read"),
     ("crates/ropewalk-shm/src/segment.rs", "words in memory that other processes write"),
     ("crates/ropewalk-shm/src/slab.rs", "atomics at fixed places in memory that other processes write"),
     ("crates/ropewalk-shm/tests/crash/ledger.rs", "counters that killed processes leave behind"),

@@ -1,5 +1,6 @@
 //! What a thread must give back before it sleeps, and what it must look at when a signal wakes it.
 
+use crate::lookout::Lookout;
 use std::convert::Infallible;
 
 /// How the calling thread leaves its world to sleep, and comes back.
@@ -51,7 +52,7 @@ pub trait Block {
     fn interrupted(&mut self) -> Result<(), Self::Interrupt>;
 
     /// Whether signals are handled by this thread. One that comes just before a sleep does not end it, so such a thread
-    /// sleeps in short steps where nothing else would wake it ([`Lookout`](crate::lookout::Lookout)).
+    /// sleeps in short steps where nothing else would wake it ([`Lookout`]).
     ///
     /// ```
     /// use ropewalk_os::{Block, Plain};
@@ -59,6 +60,16 @@ pub trait Block {
     /// ```
     fn heeds_signals(&self) -> bool {
         false
+    }
+
+    /// When this thread looks up from a sleep in which nobody calls it. [`Block::interrupted`] is called then.
+    ///
+    /// ```
+    /// use ropewalk_os::{Block, Deadline, Plain};
+    /// assert_eq!(Plain.lookout().until(Deadline::NEVER), Deadline::NEVER);
+    /// ```
+    fn lookout(&self) -> Lookout {
+        Lookout::new(self.heeds_signals())
     }
 }
 

@@ -49,6 +49,28 @@ pub fn out_of_memory_kills() -> u64 {
     kills(&groups, Path::new("/sys/fs/cgroup")).unwrap_or(0)
 }
 
+/// Bytes that the processes of this process's control group use; `None` if that can not be read. Asked for anew each
+/// time.
+///
+/// ```
+/// assert!(ropewalk_os::cgroup::memory_usage().is_none_or(|bytes| bytes > 0));
+/// ```
+pub fn memory_usage() -> Option<u64> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    usage(&groups, Path::new("/sys/fs/cgroup"))
+}
+
+/// That of the first folder on the way up that has one.
+fn usage(groups: &str, root: &Path) -> Option<u64> {
+    folders(groups, root, "memory").into_iter().find_map(|(folder, version)| {
+        let file = match version {
+            Version::One => "memory.usage_in_bytes",
+            Version::Two => "memory.current",
+        };
+        std::fs::read_to_string(folder.join(file)).ok()?.trim().parse().ok()
+    })
+}
+
 /// The count of the first folder on the way up that has one.
 fn kills(groups: &str, root: &Path) -> Option<u64> {
     folders(groups, root, "memory").into_iter().find_map(|(folder, version)| {
@@ -184,6 +206,18 @@ mod tests {
         assert_eq!(fewest("0::/a/b\n", &folder.0), Some(1.5));
         assert_eq!(fewest("4:cpu,cpuacct:/c\n", &folder.0), Some(0.5));
         assert_eq!(fewest("4:cpu,cpuacct:/\n", &folder.0), None);
+    }
+
+    #[test]
+    fn what_is_used_is_that_of_the_group_or_its_container() {
+        let folder = Folder::with(
+            "usage",
+            &[("a/memory.current", "4096\n"), ("memory/b/memory.usage_in_bytes", "8192\n")],
+        );
+        assert_eq!(usage("0::/a\n", &folder.0), Some(4096));
+        assert_eq!(usage("0::/a/c\n", &folder.0), Some(4096));
+        assert_eq!(usage("4:memory:/b\n0::/\n", &folder.0), Some(8192));
+        assert_eq!(usage("0::/\n", &folder.0), None);
     }
 
     #[test]

@@ -12,10 +12,12 @@
 //! | [`thread`] | which thread is this |
 //! | [`fork`] | is this still the process that it was |
 //! | [`lifeline`] | end when the process that started this one does |
+//! | [`children`] | what this process keeps for its children; what a forked one does first |
 //! | [`child`] | descriptors for one child; its end, before anybody has waited for it |
 //! | [`identity`] | which process is this, even after its number is reused |
 //! | [`memory`] | anonymous memory that other processes can map |
-//! | [`private_view`] | part of it, where this process's writes stay its own |
+//! | [`descriptors`] | which shared memory a process has open, seen from outside |
+//! | [`fork_copy`] | part of it that becomes a copy when this process forks |
 //! | [`cgroup`] | how much memory and how many processors may this container use |
 //! | [`watcher`] | the same by a thread, for who has no line to hold on to |
 //! | [`shared_words`] | words that forked processes share |
@@ -26,6 +28,8 @@
 //! | [`stack`] | memory for such a stack, with a guard |
 //! | [`checker`] | which memory is a stack, for a memory checker |
 //! | [`lookout`] | how long a thread sleeps at once that has to see signals |
+//! | [`sampler`] | somebody who looks at this process now and then, and when it crashes |
+//! | [`own_memory`] | this process's memory, read without trust |
 //!
 //! ```
 //! use ropewalk_os::{Deadline, futex, thread};
@@ -48,17 +52,21 @@ pub mod block;
 pub mod cgroup;
 pub mod checker;
 pub mod child;
+pub mod children;
 pub mod clock;
 pub mod context;
+pub mod descriptors;
 pub mod fork;
+pub mod fork_copy;
 pub mod futex;
 mod futex_call;
 pub mod identity;
 pub mod lifeline;
 pub mod lookout;
 pub mod memory;
-pub mod private_view;
+pub mod own_memory;
 pub mod robust;
+pub mod sampler;
 pub mod shared_futex;
 pub mod shared_words;
 pub mod stack;

@@ -13,12 +13,12 @@
 //! # Contract of the unsafe code
 //!
 //! 1. The system calls take integers, and pointers to values on our stack; a descriptor that is not open is an error.
-//! 2. The fork handlers and the signal's handler use atomics, close(2), read(2) and timer_settime(2) only, which are
-//!    async-signal-safe, as handlers in a threaded process must be.
+//! 2. The fork handlers and the signal's handler use atomics and system calls only, which are async-signal-safe, as handlers
+//!    in a threaded process must be. So does [`hold`], which `children` calls in one.
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -31,8 +31,10 @@ static READING: AtomicI32 = AtomicI32::new(-1);
 static WRITING: AtomicI32 = AtomicI32::new(-1);
 /// Set while the pipe is made: a fork in that moment would copy a writing end that nobody knows of.
 static MAKING: AtomicBool = AtomicBool::new(false);
-/// The timer of [`End::After`] plus one, or zero.
-static TIMER: AtomicUsize = AtomicUsize::new(0);
+/// The number of the timer of [`End::After`] plus one, or zero.
+static TIMER: AtomicI32 = AtomicI32::new(0);
+/// What this process holds on to, or -1.
+static HELD: AtomicI32 = AtomicI32::new(-1);
 
 /// How a process ends that [`hold`]s on to one that ends.
 ///
@@ -84,11 +86,26 @@ pub fn hold(line: &impl AsRawFd, end: End) -> io::Result<()> {
     control(line.as_raw_fd(), SETOWN, libc::pid_t::try_from(std::process::id()).unwrap_or(0))?;
     control(line.as_raw_fd(), SETSIG, signal)?;
     hold_again(line)?;
+    HELD.store(line.as_raw_fd(), Ordering::Relaxed);
     if is_over(line.as_raw_fd()) {
         // SAFETY: rule 1. Too late for the kernel to tell us; a signal to ourselves.
         unsafe { libc::kill(libc::getpid(), signal) };
     }
     Ok(())
+}
+
+/// The descriptor by which this process holds on to another, if it does.
+///
+/// ```
+/// assert_eq!(ropewalk_os::lifeline::held(), None);
+/// ```
+pub fn held() -> Option<RawFd> {
+    Some(HELD.load(Ordering::Relaxed)).filter(|&fd| fd >= 0)
+}
+
+/// This is a forked child: what its parent held on to is not its own.
+pub(crate) fn forget() {
+    HELD.store(-1, Ordering::Relaxed);
 }
 
 /// Takes back [`let_go`].
@@ -140,10 +157,18 @@ pub fn another(line: &impl AsRawFd) -> io::Result<OwnedFd> {
 
 /// Opens the pipe anew: who is signalled, and how, belongs to what open(2) made, and dup(2) would share it.
 fn again(fd: RawFd) -> io::Result<OwnedFd> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = std::fs::File::options();
-    options.read(true).custom_flags(libc::O_NONBLOCK);
-    options.open(format!("/proc/self/fd/{fd}")).map(OwnedFd::from)
+    use std::io::Write;
+    // On the stack: memory that is touched between two forks is copied.
+    let mut path = [0_u8; 32];
+    write!(&mut path[..31], "/proc/self/fd/{fd}")?;
+    let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    // SAFETY: rule 1; the path ends with a zero.
+    let opened = unsafe { libc::open(path.as_ptr().cast(), flags) };
+    if opened < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: rule 1; it is new, and ours.
+    Ok(unsafe { OwnedFd::from_raw_fd(opened) })
 }
 
 fn reading_end() -> io::Result<RawFd> {
@@ -174,7 +199,7 @@ extern "C" fn give_back() {
     MAKING.store(false, Ordering::Release);
 }
 
-fn watch_forks() {
+pub(crate) fn watch_forks() {
     extern "C" fn before() {
         while MAKING.swap(true, Ordering::Acquire) {
             std::hint::spin_loop();
@@ -224,11 +249,12 @@ fn countdown(grace: Duration) -> io::Result<libc::c_int> {
             },
         };
         if timer != 0 {
+            let none: *mut libc::itimerspec = std::ptr::null_mut();
             // SAFETY: rules 1 and 2. An interrupted call must not see our error.
             unsafe {
                 let errno = libc::__errno_location();
                 let before = *errno;
-                libc::timer_settime((timer - 1) as libc::timer_t, 0, &time, std::ptr::null_mut());
+                libc::syscall(libc::SYS_timer_settime, timer - 1, 0, &raw const time, none);
                 *errno = before;
             }
         }
@@ -244,11 +270,13 @@ fn countdown(grace: Duration) -> io::Result<libc::c_int> {
             let mut event: libc::sigevent = std::mem::zeroed();
             event.sigev_notify = libc::SIGEV_SIGNAL;
             event.sigev_signo = libc::SIGKILL;
-            let mut timer: libc::timer_t = std::mem::zeroed();
-            if libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer) != 0 {
+            let mut timer: libc::c_int = 0;
+            // The call itself: the C library's function may ask for memory, which a handler after a fork must not.
+            let (clock, event, number) = (libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer);
+            if libc::syscall(libc::SYS_timer_create, clock, event, number) != 0 {
                 return Err(io::Error::last_os_error());
             }
-            TIMER.store(timer as usize + 1, Ordering::Relaxed);
+            TIMER.store(timer + 1, Ordering::Relaxed);
         }
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = start as extern "C" fn(libc::c_int) as libc::sighandler_t;

@@ -4,6 +4,9 @@
 //! signals and does not sleep yet, nothing ends the sleep; no system call here closes that gap. So a thread to which signals
 //! matter looks up now and then. Signals that come so close to a sleep mostly come close to its first: steps are
 //! short at first, and grow with the time that was slept in vain.
+//!
+//! A thread that only has to say that it waits, and to look whether that can ever end, does so after the first step and then
+//! ever more rarely.
 
 use crate::clock::Deadline;
 use std::time::Duration;
@@ -13,6 +16,10 @@ const SHORTEST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_millis(250);
 /// Which part of what was slept the next step is.
 const PART: u32 = 8;
+
+/// For who looks up rarely: when it does for the second time, and the longest step.
+const SECOND: Duration = Duration::from_millis(100);
+const RAREST: Duration = Duration::from_secs(5);
 
 /// The steps of one wait.
 ///
@@ -26,6 +33,7 @@ const PART: u32 = 8;
 pub struct Lookout {
     /// What was slept so far; none if the thread sleeps as long as it may.
     slept: Option<Duration>,
+    rarely: bool,
 }
 
 impl Lookout {
@@ -37,7 +45,20 @@ impl Lookout {
     /// # let _ = lookout;
     /// ```
     pub fn new(looks_up: bool) -> Lookout {
-        Lookout { slept: looks_up.then_some(Duration::ZERO) }
+        Lookout { slept: looks_up.then_some(Duration::ZERO), rarely: false }
+    }
+
+    /// For a thread that looks up after 10 ms, after 100 ms, and then when twice the time has passed.
+    ///
+    /// ```
+    /// use ropewalk_os::{Deadline, lookout::Lookout};
+    /// use std::time::Duration;
+    /// let mut lookout = Lookout::rarely();
+    /// assert!(lookout.until(Deadline::NEVER).nanos() <= Deadline::after(Duration::from_millis(10)).nanos());
+    /// assert!(lookout.until(Deadline::NEVER).nanos() <= Deadline::after(Duration::from_millis(90)).nanos());
+    /// ```
+    pub fn rarely() -> Lookout {
+        Lookout { slept: Some(Duration::ZERO), rarely: true }
     }
 
     /// Until when to sleep now: `deadline`, or the end of the next step if that is earlier.
@@ -50,7 +71,12 @@ impl Lookout {
     /// ```
     pub fn until(&mut self, deadline: Deadline) -> Deadline {
         let Some(slept) = &mut self.slept else { return deadline };
-        let step = (*slept / PART).clamp(SHORTEST, LONGEST);
+        let step = match (self.rarely, *slept) {
+            (false, slept) => (slept / PART).clamp(SHORTEST, LONGEST),
+            (true, Duration::ZERO) => SHORTEST,
+            (true, slept) if slept < SECOND => SECOND - slept,
+            (true, slept) => slept.min(RAREST),
+        };
         *slept += step;
         Deadline::after(step).earlier(deadline)
     }
@@ -73,6 +99,19 @@ mod tests {
         assert_eq!(steps[..8], [SHORTEST; 8]);
         assert!(steps.windows(2).all(|pair| pair[0] <= pair[1]));
         assert_eq!(steps.last(), Some(&LONGEST));
+    }
+
+    #[test]
+    fn who_looks_up_rarely_does_so_ever_more_rarely() {
+        let mut lookout = Lookout::rarely();
+        let moments: Vec<u128> = (0..12)
+            .map(|_| {
+                lookout.until(Deadline::NEVER);
+                lookout.slept.expect("it looks up").as_millis()
+            })
+            .collect();
+        assert_eq!(moments[..8], [10, 100, 200, 400, 800, 1600, 3200, 6400]);
+        assert_eq!(moments[11] - moments[10], RAREST.as_millis());
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! Anonymous memory that other processes can map: memfd_create(2), sealed, mapped once.
 //!
+//! A large mapping costs page tables of its own as soon as it is touched. So its head can be mapped alone at first, and the
+//! rest when it is first needed.
+//!
 //! There is no name in any file system: the memory ends with its last descriptor and mapping, also when every
 //! process that used it is killed. It is sparse: a page costs memory when it is first written.
 //!
 //! # Contract of the unsafe code
 //!
-//! 1. A mapping is as long as its file, and the file is sealed against shrinking and growing before it is
-//!    mapped, so no access inside the mapping can fault for want of file.
-//! 2. [`Mapping`] owns its range: it is unmapped once, in `drop`, and no reference outlives it.
+//! 1. The file is sealed against shrinking and growing before it is mapped, and nothing beyond its end is, so no access
+//!    inside a mapping can fault for want of file.
+//! 2. [`Mapping`] owns its ranges: each is unmapped once, in `drop`, and no reference outlives it. The second is mapped once
+//!    and stays where it is.
 //! 3. Other processes write the same bytes: no `&[u8]` is ever made of them, only pointers and atomics.
 //! 4. A descriptor is one that the kernel has just given us or that an `OwnedFd` keeps open; calls on it touch no
 //!    memory of ours, and a name is a C string.
@@ -16,10 +20,13 @@
 
 use std::fs::File;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// A shared mapping of a whole sealed memfd.
+/// A shared mapping of a sealed memfd: of all of it, or of its head until somebody needs the [whole](Mapping::whole).
 ///
 /// ```
 /// use ropewalk_os::memory::Mapping;
@@ -35,6 +42,10 @@ pub struct Mapping {
     fd: OwnedFd,
     start: NonNull<u8>,
     len: usize,
+    /// So many bytes are mapped from `start` on.
+    head: usize,
+    /// Where the others are, or null.
+    rest: AtomicPtr<u8>,
 }
 
 // SAFETY: rules 2 and 3; the range may be used and unmapped from any thread.
@@ -57,6 +68,23 @@ impl Mapping {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn create(name: &std::ffi::CStr, len: usize) -> io::Result<Mapping> {
+        Mapping::create_in_two(name, len, len)
+    }
+
+    /// As [`Mapping::create`], with only the first `head` bytes mapped, whole pages; the rest too if the address space of this
+    /// process is limited, so that a lack of it is told now.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// ```
+    /// use ropewalk_os::memory::Mapping;
+    /// let memory = Mapping::create_in_two(c"example", 1 << 30, 4096)?;
+    /// memory.whole()?;
+    /// # let _ = memory.at(1 << 20);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn create_in_two(name: &std::ffi::CStr, len: usize, head: usize) -> io::Result<Mapping> {
         let size = checked_len(len)?;
         // SAFETY: rule 4.
         let fd = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
@@ -72,7 +100,11 @@ impl Mapping {
         {
             return Err(io::Error::last_os_error());
         }
-        Mapping::map(fd, len)
+        let memory = Mapping::map(fd, len, head)?;
+        if head < len && is_limited() {
+            memory.whole()?;
+        }
+        Ok(memory)
     }
 
     /// Maps memory that another process made with [`Mapping::create`].
@@ -91,6 +123,23 @@ impl Mapping {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn open(fd: OwnedFd) -> io::Result<Mapping> {
+        Mapping::open_in_two(fd, usize::MAX)
+    }
+
+    /// As [`Mapping::open`], with only the first `head` bytes mapped, whole pages.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// ```
+    /// use ropewalk_os::memory::Mapping;
+    /// use std::os::fd::AsFd;
+    /// let memory = Mapping::create(c"example", 8192)?;
+    /// let same = Mapping::open_in_two(memory.as_fd().try_clone_to_owned()?, 4096)?;
+    /// assert_eq!(same.len(), 8192);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn open_in_two(fd: OwnedFd, head: usize) -> io::Result<Mapping> {
         // SAFETY: rule 4.
         let seals = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GET_SEALS) };
         if seals < 0 || seals & SEALS != SEALS {
@@ -99,29 +148,69 @@ impl Mapping {
         let file = File::from(fd);
         let len = usize::try_from(file.metadata()?.len()).map_err(|_| too_long())?;
         checked_len(len)?;
-        Mapping::map(file.into(), len)
+        Mapping::map(file.into(), len, head)
     }
 
-    fn map(fd: OwnedFd, len: usize) -> io::Result<Mapping> {
-        // SAFETY: rule 1; a new range chosen by the kernel.
-        let start = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                len,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED | libc::MAP_NORESERVE,
-                fd.as_raw_fd(),
-                0,
-            )
-        };
-        if start == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
+    fn map(fd: OwnedFd, len: usize, head: usize) -> io::Result<Mapping> {
+        let head = head.min(len);
+        let start = map_range(fd.as_fd(), 0, head)?;
+        Ok(Mapping { fd, start, len, head, rest: AtomicPtr::new(std::ptr::null_mut()) })
+    }
+
+    /// Maps what is not mapped yet. Cheap to call again.
+    ///
+    /// # Errors
+    /// What mmap(2) reports: there is no address space left.
+    ///
+    /// ```
+    /// use ropewalk_os::memory::Mapping;
+    /// let memory = Mapping::create(c"example", 4096)?;
+    /// memory.whole()?; // it is already
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn whole(&self) -> io::Result<()> {
+        if self.head == self.len || !self.rest.load(Ordering::Acquire).is_null() {
+            return Ok(());
         }
-        let start = NonNull::new(start.cast()).ok_or_else(|| io::Error::other("mapped at address zero"))?;
-        Ok(Mapping { fd, start, len })
+        self.map_rest()
     }
 
-    /// Where the memory starts: page-aligned, valid while this value lives.
+    #[cold]
+    fn map_rest(&self) -> io::Result<()> {
+        let rest = map_range(self.fd.as_fd(), self.head, self.len - self.head)?.as_ptr();
+        let null = std::ptr::null_mut();
+        if self.rest.compare_exchange(null, rest, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            // Another thread was faster.
+            // SAFETY: rule 2; nobody knows of it.
+            unsafe { libc::munmap(rest.cast(), self.len - self.head) };
+        }
+        Ok(())
+    }
+
+    /// Where the byte at `offset` is, and those behind it up to the end of the head, or of the rest.
+    ///
+    /// # Panics
+    /// If it is beyond the end, or in the rest before that was [mapped](Mapping::whole).
+    ///
+    /// ```
+    /// let memory = ropewalk_os::memory::Mapping::create(c"example", 4096)?;
+    /// assert_eq!(memory.at(0), memory.start());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn at(&self, offset: usize) -> NonNull<u8> {
+        assert!(offset <= self.len, "beyond the end of the mapping");
+        if offset < self.head || self.head == self.len {
+            // SAFETY: rule 1; inside the head, or at its end.
+            return unsafe { self.start.add(offset) };
+        }
+        let rest = NonNull::new(self.rest.load(Ordering::Acquire)).expect("the rest is mapped first");
+        // SAFETY: rule 1; inside the rest, or at its end.
+        unsafe { rest.add(offset - self.head) }
+    }
+
+    /// Where the memory starts, or its head: page-aligned, valid while this value lives.
     ///
     /// ```
     /// let memory = ropewalk_os::memory::Mapping::create(c"example", 4096)?;
@@ -180,8 +269,49 @@ impl Mapping {
     pub fn populate(&self, offset: usize, len: usize) {
         if self.inside(offset, len).is_ok() {
             // SAFETY: rules 2 and 5; MADV_POPULATE_WRITE changes no byte.
-            unsafe { libc::madvise(self.start.as_ptr().add(offset).cast(), len, libc::MADV_POPULATE_WRITE) };
+            unsafe { libc::madvise(self.at(offset).as_ptr().cast(), len, libc::MADV_POPULATE_WRITE) };
         }
+    }
+
+    /// Copies bytes out of the file, not through the mapping: for a place where this process has something else mapped.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the range is not inside the mapping, else what pread(2) reports.
+    ///
+    /// ```
+    /// use ropewalk_os::memory::Mapping;
+    /// let memory = Mapping::create(c"example", 4096)?;
+    /// memory.write_at(100, b"rope")?;
+    /// let mut bytes = [0; 4];
+    /// memory.read_at(100, &mut bytes)?;
+    /// assert_eq!(&bytes, b"rope");
+    /// assert!(memory.read_at(4096, &mut bytes).is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn read_at(&self, offset: usize, into: &mut [u8]) -> io::Result<()> {
+        self.inside(offset, into.len())?;
+        self.file().read_exact_at(into, offset as u64)
+    }
+
+    /// Copies bytes into the file, not through the mapping; see [`read_at`](Mapping::read_at).
+    ///
+    /// # Errors
+    /// `InvalidInput` if the range is not inside the mapping, else what pwrite(2) reports.
+    ///
+    /// ```
+    /// use ropewalk_os::memory::Mapping;
+    /// let memory = Mapping::create(c"example", 4096)?;
+    /// assert!(memory.write_at(4094, b"rope").is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn write_at(&self, offset: usize, bytes: &[u8]) -> io::Result<()> {
+        self.inside(offset, bytes.len())?;
+        self.file().write_all_at(bytes, offset as u64)
+    }
+
+    fn file(&self) -> ManuallyDrop<File> {
+        // SAFETY: rule 4; it is not closed by the file.
+        ManuallyDrop::new(unsafe { File::from_raw_fd(self.fd.as_raw_fd()) })
     }
 
     fn inside(&self, offset: usize, len: usize) -> io::Result<()> {
@@ -212,8 +342,33 @@ impl AsFd for Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: rule 2.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
+        unsafe { libc::munmap(self.start.as_ptr().cast(), self.head) };
+        let rest = *self.rest.get_mut();
+        if !rest.is_null() {
+            // SAFETY: rule 2.
+            unsafe { libc::munmap(rest.cast(), self.len - self.head) };
+        }
     }
+}
+
+/// Whether the address space of this process is limited.
+fn is_limited() -> bool {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: rule 4; it writes into our value.
+    unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) };
+    limit.rlim_cur != libc::RLIM_INFINITY
+}
+
+fn map_range(fd: BorrowedFd<'_>, offset: usize, len: usize) -> io::Result<NonNull<u8>> {
+    let offset = libc::off_t::try_from(offset).map_err(|_| too_long())?;
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_SHARED | libc::MAP_NORESERVE;
+    // SAFETY: rule 1; a new range chosen by the kernel.
+    let start = unsafe { libc::mmap(std::ptr::null_mut(), len, access, flags, fd.as_raw_fd(), offset) };
+    if start == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    NonNull::new(start.cast()).ok_or_else(|| io::Error::other("mapped at address zero"))
 }
 
 fn checked_len(len: usize) -> io::Result<libc::off_t> {
@@ -230,7 +385,7 @@ fn too_long() -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
 
     fn word(mapping: &Mapping) -> &AtomicU32 {
         // SAFETY: rule 3; page-aligned, at least four bytes.
@@ -260,6 +415,31 @@ mod tests {
         mapping.punch(0, 4096).expect("punch");
         assert_eq!(word(&mapping).load(Ordering::Relaxed), 0);
         assert_eq!(mapping.punch(4096, 8192).expect_err("beyond").kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn the_rest_is_mapped_when_it_is_needed_and_is_the_same_memory() {
+        let memory = Mapping::create_in_two(c"test", 3 * 4096, 4096).expect("memfd");
+        let again = Mapping::open(memory.as_fd().try_clone_to_owned().expect("dup")).expect("map");
+        word(&memory).store(1, Ordering::Relaxed);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| memory.whole().expect("address space"));
+            }
+        });
+        let place = memory.at(2 * 4096);
+        assert_eq!(memory.at(2 * 4096), place, "it stays where it is");
+        // SAFETY: rule 3; inside the rest, and aligned.
+        unsafe { AtomicU32::from_ptr(place.as_ptr().cast()) }.store(7, Ordering::Relaxed);
+        // SAFETY: rule 3, as above.
+        let seen = unsafe { AtomicU32::from_ptr(again.at(2 * 4096).as_ptr().cast()) };
+        assert_eq!((word(&again).load(Ordering::Relaxed), seen.load(Ordering::Relaxed)), (1, 7));
+    }
+
+    #[test]
+    #[should_panic(expected = "the rest is mapped first")]
+    fn what_is_not_mapped_is_not_pointed_to() {
+        let _ = Mapping::create_in_two(c"test", 8192, 4096).expect("memfd").at(4096);
     }
 
     #[test]

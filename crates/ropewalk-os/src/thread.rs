@@ -3,6 +3,8 @@
 //! # Contract of the unsafe code
 //!
 //! 1. pthread_self(3), gettid(2) and getpid(2) have no precondition and cannot fail.
+//! 2. On x86-64 the word at the start of `fs` is the thread pointer, as the ABI of the platform says, and that is what
+//!    pthread_self(3) gives: read so, it costs no call, and the compiler reads it once.
 #![allow(unsafe_code)]
 
 /// A thread of this process, as a number that is never zero and is unique among live threads.
@@ -27,7 +29,17 @@ pub struct ThreadId(pub u64);
 /// ```
 #[inline]
 pub fn current() -> ThreadId {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let thread: u64;
+        // SAFETY: rule 2.
+        unsafe {
+            std::arch::asm!("mov {}, fs:0", out(reg) thread, options(pure, readonly, nostack, preserves_flags));
+        }
+        ThreadId(thread)
+    }
     // SAFETY: rule 1.
+    #[cfg(not(target_arch = "x86_64"))]
     ThreadId(unsafe { libc::pthread_self() } as u64)
 }
 
@@ -40,4 +52,19 @@ pub fn current() -> ThreadId {
 pub fn is_first() -> bool {
     // SAFETY: rule 1.
     unsafe { libc::syscall(libc::SYS_gettid) == libc::c_long::from(libc::getpid()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_the_number_that_the_c_library_gives() {
+        let same = || {
+            // SAFETY: rule 1.
+            assert_eq!(current().0, unsafe { libc::pthread_self() } as u64);
+        };
+        same();
+        std::thread::spawn(same).join().expect("no panic");
+    }
 }

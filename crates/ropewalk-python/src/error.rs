@@ -10,6 +10,7 @@ use ropewalk::Halted;
 use ropewalk::process;
 use ropewalk::queue::{PopError, PushError, TooManyDone};
 use ropewalk::sync::{BarrierError, NotOwner, TooManyPermits};
+use ropewalk::wait_graph::Stopped;
 
 /// A halted wait: the signal handler's exception, or `DeadlockError`.
 pub(crate) fn halted(py: Python<'_>, halted: Halted<PyErr>) -> PyErr {
@@ -18,6 +19,14 @@ pub(crate) fn halted(py: Python<'_>, halted: Halted<PyErr>) -> PyErr {
         Halted::Retired => PyRuntimeError::new_err("this object was opened up while it was waited for"),
         Halted::Deadlock(cycle) => doctor::error(py, &cycle),
         _ => PyRuntimeError::new_err("the wait was halted for a reason that this binding does not know"),
+    }
+}
+
+/// A halted wait on something that processes share: the signal handler's exception, or `DeadlockError`.
+pub(crate) fn stopped(py: Python<'_>, stopped: Stopped<PyErr>) -> PyErr {
+    match stopped {
+        Stopped::Interrupted(error) => error,
+        Stopped::Deadlock(cycle) => doctor::processes::error(py, &cycle),
     }
 }
 

@@ -16,15 +16,21 @@
 //! | [`segment`] | one mapping with a checked header |
 //! | `participants` | which processes use a structure, and which of them are dead |
 //! | `lock` | the lock of a structure, healed after a dead holder |
+//! | `spin` | how long to look before sleeping |
 //! | `line` | who sleeps until something happens, and how that finds them |
 //! | [`ring`] | records from process to process |
 //! | [`slab`] | small objects side by side in one segment |
+//! | [`flight`] | what each worker is doing, to be read after it was killed |
 //! | [`sync`] | locks, semaphores, events, conditions and barriers in it |
+//! | [`board`] | what the threads of a process wait for, for others to read |
 
+pub mod board;
+pub mod flight;
 mod line;
 mod lock;
 mod participants;
 pub mod ring;
 pub mod segment;
 pub mod slab;
+mod spin;
 pub mod sync;

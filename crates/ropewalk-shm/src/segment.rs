@@ -121,8 +121,35 @@ impl Segment {
         layout: u32,
         fill: impl FnOnce(&Segment) -> io::Result<()>,
     ) -> io::Result<Segment> {
+        Segment::create_named(c"ropewalk", len, layout, fill)
+    }
+
+    /// As [`Segment::create_with`], by another name: it shows in `/proc` only.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn create_named(
+        name: &std::ffi::CStr,
+        len: usize,
+        layout: u32,
+        fill: impl FnOnce(&Segment) -> io::Result<()>,
+    ) -> io::Result<Segment> {
+        Segment::create_in_two(name, len, usize::MAX, layout, fill)
+    }
+
+    /// As [`Segment::create_named`], with only the first `head` bytes mapped: see [`Mapping::create_in_two`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn create_in_two(
+        name: &std::ffi::CStr,
+        len: usize,
+        head: usize,
+        layout: u32,
+        fill: impl FnOnce(&Segment) -> io::Result<()>,
+    ) -> io::Result<Segment> {
         let whole = len.checked_add(HEADER).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let segment = Segment { mapping: Mapping::create(c"ropewalk", whole)? };
+        let segment = Segment { mapping: Mapping::create_in_two(name, whole, head)? };
         let maker = Identity::current()?;
         segment.word32(8).store(layout, Ordering::Relaxed);
         segment.word32(12).store(maker.pid, Ordering::Relaxed);
@@ -138,7 +165,15 @@ impl Segment {
     /// # Errors
     /// [`OpenError`], and nothing in the body has been read.
     pub fn open(fd: OwnedFd, layout: u32) -> Result<Segment, OpenError> {
-        let mapping = Mapping::open(fd)?;
+        Segment::open_in_two(fd, usize::MAX, layout)
+    }
+
+    /// As [`Segment::open`], with only the first `head` bytes mapped.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_in_two(fd: OwnedFd, head: usize, layout: u32) -> Result<Segment, OpenError> {
+        let mapping = Mapping::open_in_two(fd, head)?;
         if mapping.len() < HEADER {
             return Err(OpenError::Corrupt);
         }

@@ -23,11 +23,14 @@
 #![allow(unsafe_code)]
 
 use crate::segment::{HEADER, OpenError, Segment};
+use crate::sync::owner::Owner;
 use crate::sync::waiters::{Entry, Waiters};
 use ropewalk_os::identity;
+use std::fs::File;
 use std::io;
 use std::ops::Deref;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -130,6 +133,35 @@ impl Slab {
             unsafe { self.segment.mapping().start().add(ENTRIES_AT).cast::<[Entry; ENTRIES]>().as_ref() };
         Waiters::new(entries, &header(&self.segment).entries_used)
     }
+}
+
+/// A lock that somebody has, as it was at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The number of its slot.
+    pub number: u32,
+    /// The process that has it.
+    pub owner: Owner,
+}
+
+/// The locks of another process's slab that somebody has. They are read as a file is: in memory that is mapped, looking
+/// would use up what is still free.
+///
+/// # Errors
+/// As [`Slab::open`], or what reading reports.
+pub fn held(fd: OwnedFd) -> Result<Vec<Held>, OpenError> {
+    let file = File::from(fd);
+    Slab::open(file.try_clone()?.into())?;
+    let mut bytes = vec![0; LEN - SLOTS_AT];
+    file.read_exact_at(&mut bytes, SLOTS_AT as u64)?;
+    let slots = bytes.chunks_exact(size_of::<Slot>()).enumerate();
+    let found = slots.filter_map(|(number, slot)| {
+        let kind = u32::from_ne_bytes(slot[..4].try_into().ok()?);
+        let word = u64::from_ne_bytes(slot[8..16].try_into().ok()?);
+        let owner = Owner::in_word(word).filter(|_| kind == Kind::Lock as u32)?;
+        Some(Held { number: number as u32, owner })
+    });
+    Ok(found.collect())
 }
 
 fn header(segment: &Segment) -> &Header {
@@ -236,6 +268,21 @@ mod tests {
         {
             assert!(matches!(Place::open(&slab, number, kind), Err(OpenError::Corrupt)), "{number}");
         }
+    }
+
+    #[test]
+    fn who_has_which_lock_is_seen_without_using_memory() {
+        use std::os::unix::fs::MetadataExt;
+        let slab = Arc::new(Slab::create().expect("memfd"));
+        let places: Vec<Place> =
+            (0..3).map(|number| Place::fresh(&slab, number, Kind::Lock).expect("room")).collect();
+        Place::fresh(&slab, 3, Kind::Barrier).expect("room").words[0].store(7, Ordering::Relaxed);
+        assert!(crate::sync::lock::try_take(&places[1]));
+        let blocks = || File::from(again(&slab)).metadata().expect("fstat").blocks();
+        let before = blocks();
+        let found = held(again(&slab)).expect("a slab");
+        assert_eq!(found, [Held { number: 1, owner: Owner::me() }]);
+        assert_eq!(blocks(), before);
     }
 
     #[test]

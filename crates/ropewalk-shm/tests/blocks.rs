@@ -55,7 +55,7 @@ fn a_large_buffer_is_lent_and_its_block_is_free_when_the_loan_is_dropped() {
     let mut loans = pop(&other);
     assert_eq!(blocks(&one), (0, 0, 2));
     assert!(*loans[0] == *large && *loans[1] == *small && *loans[2] == *large);
-    assert!(loans[0].is_shared() && !loans[1].is_shared());
+    assert!(loans[0].is_block() && !loans[1].is_block());
     loans[0][7] = 99; // it is ours alone
     assert!(*loans[2] == *large);
     loans.truncate(1);
@@ -101,7 +101,7 @@ fn a_backlog_that_finds_no_block_goes_through_the_ring() {
     }
     assert_eq!(blocks(&one), (0, 0, 0));
     push(&one, &[&record(1)]);
-    assert!(pop(&other)[0].is_shared());
+    assert!(pop(&other)[0].is_block());
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn when_half_of_the_arena_is_on_loan_more_is_copied() {
         })
         .collect();
     for (name, loans) in (0..).zip(&kept) {
-        assert_eq!(loans[0].is_shared(), name < 2, "{name}");
+        assert_eq!(loans[0].is_block(), name < 2, "{name}");
         assert!(*loans[0] == *bytes(name, 200_000));
     }
     assert_eq!(blocks(&ring), (0, 0, 2));

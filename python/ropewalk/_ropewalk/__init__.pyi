@@ -4,10 +4,10 @@ Use the modules of `ropewalk`, not this one: there each of these stands before t
 its name, signature and docstring. What is told here is what the engine does. Times are in seconds; `None` means no end.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from types import FrameType, ModuleType, TracebackType
-from typing import Any, Final, NoReturn, SupportsIndex, final
+from typing import Any, Final, NoReturn, SupportsIndex, TypeAlias, final
 
 from typing_extensions import Self, disjoint_base
 
@@ -28,6 +28,7 @@ __all__ = [
     "GreenletExit",
     "Harvest",
     "JoinableProcessQueue",
+    "Joining",
     "LifoQueue",
     "Memory",
     "Parcel",
@@ -52,24 +53,34 @@ __all__ = [
     "deadlock_mode",
     "dumps",
     "end_with",
+    "ends_within",
     "forget_locks",
     "getcurrent",
     "gettrace",
     "graft",
     "greenlet",
     "lifeline_another",
+    "lifeline_begun",
+    "lifeline_close",
+    "lifeline_for",
+    "lifeline_fork",
+    "lifeline_forked",
+    "lifeline_held",
     "lifeline_hold",
-    "lifeline_hold_again",
     "lifeline_lease",
-    "lifeline_let_go",
+    "lifeline_leave",
+    "lifeline_stay",
     "loads",
     "lock_order",
     "look_at_segment",
     "make_locks",
     "make_sem_lock",
+    "memory_counts",
     "open_sem_lock",
     "pair_up",
     "place_of_sem_lock",
+    "process_cycles",
+    "process_waits",
     "set_deadlock_mode",
     "set_lock_order",
     "settrace",
@@ -117,6 +128,23 @@ def waits() -> tuple[
     `ropewalk.doctor` needs to tell about them.
     """
 
+_ProcessWait: TypeAlias = tuple[
+    int, int, str, int, int, int | None, int | None, bool, float, bool, str, list[str]
+]
+
+def process_waits(pid: int, /) -> list[_ProcessWait]:
+    """The waits of a process on what processes share, that have lasted for more than 10 ms.
+
+    Each: process and thread; what it waits for, its memory and number there; the process that has it, its thread and
+    whether that process lives; seconds waited, whether timed; the thread's name (behind a tab its process's) and where
+    it stands.  Raises `ProcessLookupError` if there is no such process, `OSError` if it may not be looked into.
+    """
+
+def process_cycles(pids: list[int], /) -> list[tuple[bool, bool, list[_ProcessWait]]]:
+    """The deadlocks in which threads of these processes stand: whether certain; whether a circle, or a group that is
+    left alone with a queue; its waits.  Raises as `process_waits` if there is but one process.
+    """
+
 def thread_ended() -> None:
     """A thread has ended that might have woken others."""
 
@@ -139,6 +167,17 @@ class Declared:
     """
 
     def __new__(cls, ident: int | None = None, thread: Any = None) -> Declared: ...
+    def close(self) -> None:
+        """The wait is over."""
+
+@final
+class Joining:
+    """A wait outside the engine, for the end of the process `pid`.
+
+    Raises `DeadlockError` if it would close a certain deadlock.
+    """
+
+    def __new__(cls, pid: int, /) -> Joining: ...
     def close(self) -> None:
         """The wait is over."""
 
@@ -487,6 +526,7 @@ class ProcessQueue:
     def _create(self, maxsize: int) -> None: ...
     def _attach(self, memory: int, bell: int) -> None: ...
     def _descriptors(self) -> tuple[int, int]: ...
+    def _blocks(self) -> tuple[int, int, int]: ...
     def _readable(self) -> int: ...
     def put(self, obj: Any, block: bool = True, timeout: float | None = None) -> None:
         """Puts an object in; waits for room at most `timeout` if `block`.
@@ -533,6 +573,7 @@ class SimpleProcessQueue:
     def _create(self) -> None: ...
     def _attach(self, memory: int, bell: int) -> None: ...
     def _descriptors(self) -> tuple[int, int]: ...
+    def _blocks(self) -> tuple[int, int, int]: ...
     def _readable(self) -> int: ...
     def put(self, obj: Any) -> None:
         """Puts an object in. Raises what pickling it raises, `OSError` after `close()`."""
@@ -701,17 +742,38 @@ def lifeline_hold(line: int, grace: float, /) -> None:
     :raises ValueError: for a grace below 0.
     """
 
-def lifeline_let_go(line: int, /) -> None:
-    """Who holds on to ``line`` will live on.
+def ends_within(sentinel: int, seconds: float, /) -> bool:
+    """Whether a child ends, by its sentinel, within this time. A signal ends the wait."""
 
-    :raises OSError: ``line`` is no such descriptor.
+def lifeline_held() -> int | None:
+    """The descriptor by which this process holds on to its parent, if it does."""
+
+def lifeline_for(daemon: bool, /) -> int | None:
+    """A descriptor for one child; `None` if it needs none, or there is none to be had."""
+
+def lifeline_fork(process: Any, grace: float, /) -> tuple[bool, int | None]:
+    """Before `process` is forked by this thread: whether it is daemonic, and the descriptor that it will hold on to.
+
+    :param grace: seconds that it has after the end of this process, if it is not daemonic.
     """
 
-def lifeline_hold_again(line: int, /) -> None:
-    """Takes back :func:`lifeline_let_go`.
+def lifeline_forked(popen: Any, process: Any, line: tuple[bool, int | None], /) -> None:
+    """In the parent after the fork, or after it has failed: takes back `lifeline_fork`, then as `lifeline_begun`."""
 
-    :raises OSError: ``line`` is no such descriptor.
+def lifeline_begun(popen: Any, daemon: bool, line: int | None, /) -> None:
+    """A child was started, unless `popen` has no finalizer: its finalizer lets go of what is kept for it."""
+
+def lifeline_close(ends: Sequence[int], sentinel: int, line: int | None, /) -> None:
+    """What that finalizer does: closes the ends of the child's pipes, and its line.
+
+    :raises ValueError: one of them is no descriptor.
     """
+
+def lifeline_leave() -> None:
+    """This process is about to leave on purpose: children that are not daemonic live on."""
+
+def lifeline_stay() -> None:
+    """Takes back :func:`lifeline_leave`."""
 
 def pair_up(one: Connection, other: Connection, /) -> None:
     """The two are the ends of one new pipe: each looks for a moment whether the other sends before it sleeps."""
@@ -719,11 +781,24 @@ def pair_up(one: Connection, other: Connection, /) -> None:
 def cpu_limit() -> float | None:
     """Processors that this process's control groups allow it, 1.5 being one and a half; `None` without a limit."""
 
+def memory_counts() -> tuple[int, int | None, int | None]:
+    """What the kernel says of the memory of this process's control group.
+
+    How many processes it has killed for want of it, how many bytes may be used, and how many are; `None` where there is
+    no limit or nothing can be read.
+    """
+
 def look_at_segment(place: Any, /) -> dict[str, Any]:
     """What lies in the shared memory at this path, such as a descriptor of another process in `/proc`.
 
-    Its `kind` is `queue`, with counts, `objects`, or `unreadable`, with the reason under `error`. Raises `OSError` if
-    it can not be opened.
+    Its `kind` is `queue`, with counts; `objects`, with the locks that somebody has under `held` (number, process,
+    whether that lives); `workers`; or `unreadable`, with the reason under `error`. `workers` has a dictionary for each
+    worker of a pool, under the same name: `pid`; `task`, the number of the task in hand, or `None`; `phase`: `idle`,
+    `starting`, `reading`, `running` or `answering`; `seconds` since that was begun, or `None`; `done`, how many it
+    has answered; `events`, the last ones, of `begun`, `done` or `failed`, number, seconds ago; `sampled`, how many
+    seconds ago it was last looked at, or `None`; `resident`, bytes of memory then; and of the task in hand, if it was
+    looked at: `function`, its name; `signal`, 0 or that by which it crashed; `stack`, of file, line and name, the
+    innermost last. Raises `OSError` if it can not be opened.
     """
 
 def end_with(pid: int, /) -> None:
@@ -739,8 +814,14 @@ class Crew:
     def __new__(cls, open: Callable[[int, Parcel, Any], Any]) -> Crew:
         """`open` makes the outcome of a task from its kind, parcel and detail, or raises."""
     @property
-    def descriptors(self) -> tuple[int, int]:
-        """Descriptors of the queue of tasks and that of answers, which live as long as this object."""
+    def descriptors(self) -> tuple[int, int, int]:
+        """Descriptors of the queue of tasks, that of answers and the flight, which live as long as this object.
+
+        The last is -1 if there is none.
+        """
+    @property
+    def blocks(self) -> tuple[int, int, int]:
+        """Blocks for large buffers of tasks and answers: being written, in line, in the hands of who took them out."""
     def set_workers(self, workers: int) -> None:
         """How many workers there are: it decides how many tasks are handed out ahead."""
     def enlist(
@@ -774,8 +855,12 @@ class Crew:
         """Takes all tasks back that no worker was handed."""
     def give_up(self) -> list[tuple[Any, Any]]:
         """Takes every task back; what workers still answer is dropped."""
-    def fell(self, pid: int) -> tuple[Any, Any, float] | None:
-        """Takes the task back that this process had in hand when it died: owner, detail, seconds since handed out."""
+    def fell(self, pid: int) -> tuple[Any, Any, int, float, dict[str, Any] | None] | None:
+        """Takes the task back that this process had in hand when it died; `None` if it had none.
+
+        Owner, detail, number, the seconds that it had it in hand, and what it had written down about it, as
+        `look_at_segment` tells it, or `None`.
+        """
     @property
     def unfinished(self) -> int:
         """Tasks that have not come back."""
@@ -792,8 +877,11 @@ class Crew:
 class CrewWorker:
     """The end of a worker process."""
 
-    def __new__(cls, tasks: int, answers: int) -> CrewWorker:
-        """`tasks` and `answers` are descriptors; they are opened anew."""
+    def __new__(cls, tasks: int, answers: int, flight: int) -> CrewWorker:
+        """`tasks` and `answers` are descriptors, and so is `flight`, which may be -1; they are opened anew.
+
+        What the worker does is recorded in `flight`, for who asks when it has died.
+        """
     def take(self, timeout: float | None = None) -> bool:
         """Takes the next task in hand; `False` if none comes within `timeout` seconds.
 

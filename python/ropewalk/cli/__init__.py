@@ -10,5 +10,6 @@
 | `quit_signal` | what `kill -QUIT` prints |
 | `env` | `ropewalk env` |
 | `ps` | `ropewalk ps` |
+| `doctor` | `ropewalk doctor` |
 | `tree` | running programs from outside: their processes, the memory that they share |
 """

@@ -11,6 +11,7 @@ USAGE = """\
 usage: ropewalk [run] [option] ... [-c code | -m module | file | -] [argument] ...
        ropewalk env [--json]
        ropewalk ps [--json] [pid]
+       ropewalk doctor [--json] [pid]
 """
 
 HELP = f"""{USAGE}
@@ -32,6 +33,7 @@ subcommands (they win over a file of the same name; `ropewalk run env` runs the 
   run            runs a program; the word can be left out
   env            prints versions and effective settings; --json for programs
   ps             prints the running programs of this user, or the one at this pid: processes, queues; --json
+  doctor         prints who waits for whom in them, over all processes; --json; exits with 3 if that is a deadlock
 
   -h, --help     prints this and ends
   -V, --version  prints the version and ends
@@ -60,8 +62,8 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         if line.kind == "file" and line.target == "env":
             return _env(line)
-        if line.kind == "file" and line.target == "ps":
-            return _ps(line)
+        if line.kind == "file" and line.target in ("ps", "doctor"):
+            return _look(line)
         if line.kind == "file" and line.target == "run":
             before = line
             line = options.parse(before.arguments)
@@ -106,13 +108,15 @@ def _env(line: CommandLine) -> int:
     return 0
 
 
-def _ps(line: CommandLine) -> int:
+def _look(line: CommandLine) -> int:
+    name = line.target
     if line.options:
-        raise UsageError("ps takes none of python's options")
+        raise UsageError(f"{name} takes none of python's options")
     words = [word for word in line.arguments if word != "--json"]
     wrong = [word for word in words if not (word.isascii() and word.isdigit() and 0 < int(word) < 1 << 31)]
     if wrong or len(words) > 1:
-        raise UsageError(f"ps takes one process id, a number: {' '.join(words)} is not")
-    from ropewalk.cli import ps
+        raise UsageError(f"{name} takes one process id, a number: {' '.join(words)} is not")
+    from ropewalk.cli import doctor, ps
 
-    return ps.show(int(words[0]) if words else None, as_json="--json" in line.arguments)
+    show = ps.show if name == "ps" else doctor.show
+    return show(int(words[0]) if words else None, as_json="--json" in line.arguments)

@@ -90,6 +90,8 @@ def _settings() -> dict[str, dict[str, Any]]:
         "ROPEWALK_DEADLOCK": ropewalk.deadlock,
         "ROPEWALK_LOCK_ORDER": lock_order(),
         "ROPEWALK_ORPHANS": "keep" if os.environ.get("ROPEWALK_ORPHANS") == "keep" else "end",
+        "ROPEWALK_SAMPLES": "off" if os.environ.get("ROPEWALK_SAMPLES") == "off" else "on",
+        "ROPEWALK_OWNER_DIED": "error" if os.environ.get("ROPEWALK_OWNER_DIED") == "error" else "warn",
         "ROPEWALK_QUEUE_ERRORS": "print" if os.environ.get("ROPEWALK_QUEUE_ERRORS") == "print" else "raise",
     }
     for name in sorted(os.environ):

@@ -72,7 +72,7 @@ def _text(root: Process) -> str:
     for row in rows:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         lines.append("  ".join([*padded, row[-1]]))
-    lines += [f"  {line}" for line in map(_line, segments(root.all()))]
+    lines += [f"  {line}" for segment in segments(root.all()) for line in described(segment)]
     return "\n".join(lines) + "\n"
 
 
@@ -89,16 +89,36 @@ def _rows(process: Process, indent: str) -> list[tuple[str, ...]]:
     return [row, *(below for child in process.children for below in _rows(child, indent + "  "))]
 
 
-def _line(segment: Segment) -> str:
+def described(segment: Segment) -> list[str]:
+    """What lies in shared memory; of a pool's, what each of its workers does."""
     contents = segment.contents
     whose = f"{_size(segment.resident)}, in {', '.join(map(str, segment.processes))}"
     if contents["kind"] == "queue" and "waiting" in contents:
         bound = f" of {contents['capacity']}" if contents["capacity"] is not None else ""
         counts = f"{contents['waiting']}{bound} waiting, {contents['put']} put, {contents['taken']} taken"
-        return f"queue {segment.inode}: {counts}; {whose}"
+        return [f"queue {segment.inode}: {counts}; {whose}"]
+    if contents["kind"] == "workers":
+        workers = contents["workers"]
+        done = sum(worker["done"] for worker in workers)
+        first = f"workers {segment.inode}: {len(workers)} of a pool, {done} tasks done; {whose}"
+        return [first, *(f"  {_task(worker)}" for worker in workers)]
     if contents["kind"] == "objects":
-        return f"locks and the like {segment.inode}: {whose}"
-    return f"memory {segment.inode}: {contents.get('error', 'unknown')}; {whose}"
+        held = len(contents.get("held", ()))
+        return [f"locks and the like {segment.inode}: {f'{held} held; ' if held else ''}{whose}"]
+    return [f"memory {segment.inode}: {contents.get('error', 'unknown')}; {whose}"]
+
+
+def _task(worker: dict[str, Any]) -> str:
+    """What a worker of a pool has in hand. The function's name is known once the task was looked at."""
+    if worker["seconds"] is None:
+        return f"{worker['pid']}: {worker['phase']}"
+    number = f" task {worker['task']}" if worker["task"] is not None else ""
+    name = f" {worker['function']}" if worker["function"] else ""
+    where = ""
+    if worker["stack"]:
+        file, line, function = worker["stack"][-1]
+        where = f", last seen {_age(worker['sampled'])} ago in {file}:{line} in {function}"
+    return f"{worker['pid']}: {worker['phase']}{number}{name} for {_age(worker['seconds'])}{where}"
 
 
 def _short(command: str) -> str:

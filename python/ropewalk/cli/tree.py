@@ -14,7 +14,8 @@ from typing import Any
 
 __all__ = ["CannotLook", "Process", "Segment", "programs", "segments", "tree"]
 
-_MEMORY = re.compile(r"^/memfd:ropewalk\b")
+#: Not the boards: who waits for what is asked of the engine.
+_MEMORY = re.compile(r"^/memfd:ropewalk\b(?!-board)")
 _STATES = {"R": "running", "S": "sleeping", "D": "in the system", "T": "stopped", "t": "traced", "Z": "ended"}
 _HELPERS = (
     ("multiprocessing.resource_tracker", "resource tracker"),
@@ -96,6 +97,12 @@ def _prune(process: Process) -> bool:
 
 def _helps(process: Process, parent: Process) -> bool:
     return parent.ropewalk and process.role in {role for _, role in _HELPERS}
+
+
+def below(pid: int) -> list[int]:
+    """The numbers of all processes below one."""
+    found = _all()
+    return [process.pid for process in found[pid].all()[1:]] if pid in found else []
 
 
 def programs() -> list[Process]:

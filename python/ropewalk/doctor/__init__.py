@@ -6,6 +6,7 @@
 | `scene` | the waits of this moment as Python objects: threads, stacks, names of locks |
 | `source` | which expression in a frame is a given lock, and where the frame took it |
 | `drawing` | reports as text |
+| `processes` | waits on what processes share, as objects and as text |
 | `ordering` | ``ropewalk.ordered`` |
 | `joins` | ``Thread.join`` and the end of threads, made visible to the wait graph |
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ropewalk.doctor.processes import Told
     from ropewalk.doctor.scene import Scene, Wait
 
 __all__ = ["get_deadlock", "lock_order", "set_deadlock", "waits"]
@@ -59,14 +61,18 @@ def lock_order(watch: str | None = None) -> str:
     return before
 
 
-def waits() -> list[Wait]:
+def waits(*, tree: bool = False) -> list[Wait]:
     """Who waits for what at this moment, in any thread, on any object of ropewalk's.
 
-    Empty while ``ropewalk.deadlock`` is ``"off"``, and without waits that began then.
+    A wait on something that processes share is among them when it has lasted for 10 ms.  Empty while
+    ``ropewalk.deadlock`` is ``"off"``, and without waits that began then.
+
+    :param tree: also those of all processes below this one, on what processes share.
     """
+    from ropewalk.doctor import processes
     from ropewalk.doctor.scene import look
 
-    return look(_ropewalk.waits())
+    return look(_ropewalk.waits()) + processes.waits(tree=tree)
 
 
 def _aside(function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
@@ -84,6 +90,13 @@ def _report(verdict: str, scene: Scene) -> None:
 
     waits = look(scene)
     _write(drawing.everyone(waits) if verdict == "everyone" else drawing.circle(verdict, waits))
+
+
+def _report_processes(certain: bool, circle: bool, told: list[Told]) -> None:
+    """Called by the engine: a deadlock between processes that is not raised."""
+    from ropewalk.doctor import processes
+
+    _write(processes.drawn(certain, circle, [processes.wait(one) for one in told]))
 
 
 def _inversion(links: list[tuple[str, int, str, int, str]]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ropewalk.doctor.scene import Wait
 
-__all__ = ["circle", "everyone", "inversion", "table"]
+__all__ = ["circle", "everyone", "inversion", "quoted", "table"]
 
 #: What the one who could end a wait does with the thing: "T --holds--> lock".
 _VERBS = {"Lock": "holds", "RLock": "holds", "Future": "must make", "Thread": "is"}
@@ -69,7 +69,7 @@ def inversion(links: list[tuple[str, int, str, int, str]]) -> str:
         lines.append(f"  at {place}")
         lines.append(f"      takes {names[taken_number]}")
         lines.append(f"      while holding {names[held_number]}")
-        lines += _quoted(*_split(place))
+        lines += quoted(*_split(place))
     return "\n".join(
         [
             f"LOCK ORDER: {len(names)} locks are taken in orders that contradict each other",
@@ -116,7 +116,7 @@ def _standing(waits: list[Wait], labels: dict[int, str]) -> list[str]:
         lines.append(f"  [{number}] {wait.thread} waits for {labels[wait.id]}")
         for place in wait.stack[:1]:
             lines.append(f"      {place}")
-            lines += _quoted(place.file, place.line)
+            lines += quoted(place.file, place.line)
         lines += [f"      called at {place}" for place in wait.stack[1:4]]
         if wait.owner_idents == [wait.ident]:
             lines.append("      which it holds itself" + (f", since {wait.taken}" if wait.taken else ""))
@@ -128,7 +128,7 @@ def _standing(waits: list[Wait], labels: dict[int, str]) -> list[str]:
     return lines
 
 
-def _quoted(file: str, line: int, before: int = 1) -> list[str]:
+def quoted(file: str, line: int, before: int = 1) -> list[str]:
     """The line with a mark, and those before it."""
     quoted = []
     for number in range(max(line - before, 1), line + 1):

@@ -22,6 +22,7 @@ __all__ = ["Frame", "Place", "Wait", "look", "outside"]
 _BETWEEN = frozenset(
     {"threading", "queue", "contextlib", "concurrent.futures._base", "concurrent.futures.thread"}
 )
+_PACKAGES = frozenset({"ropewalk", "multiprocessing"})
 
 
 class Place(NamedTuple):
@@ -74,6 +75,13 @@ class Wait(NamedTuple):
     #: Where the owner took it, and by which name, if that can be told.
     taken: Place | None
     taken_as: str | None
+    #: The process whose thread waits; 0 for the calling one, if what it waits for is not shared between processes.
+    process: int = 0
+    process_name: str = ""
+    #: The process that has what is waited for, if that is shared and somebody has it; ``None`` otherwise.
+    owner_process: int | None = None
+    #: Whether that process has ended: a lock of such a one is taken over by whoever waits for it.
+    owner_died: bool = False
 
 
 def look(scene: Scene) -> list[Wait]:
@@ -126,4 +134,4 @@ def outside(stack: list[Frame]) -> list[Frame]:
 
 def _is_between(frame: Frame) -> bool:
     module = frame.names.get("__name__", "")
-    return module in _BETWEEN or str(module).partition(".")[0] == "ropewalk"
+    return module in _BETWEEN or str(module).partition(".")[0] in _PACKAGES

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     Use = tuple[ast.AST, ast.expr]
 
-__all__ = ["taken", "waited_for"]
+__all__ = ["taken", "waited_for", "written"]
+
+#: Methods that wait for what they are called on.
+_WAITING = frozenset({"acquire", "get", "join", "put", "wait", "wait_for"})
 
 _files: dict[str, _File] = {}
 _MISSING = object()
@@ -47,6 +50,28 @@ def taken(stack: list[Frame], address: int, again: Frame | None = None) -> tuple
         if found is not None:
             return frame.place._replace(line=found.lineno), ast.unparse(found)
     return None
+
+
+def written(file: str, line: int) -> str | None:
+    """How the statement at a line writes what it waits for, if it can be only one thing: of a thread elsewhere."""
+    lines = linecache.getlines(file)
+    known = _files.get(file)
+    if known is None or known.lines is not lines:
+        _files[file] = known = _File(lines)
+    found: set[str] = set()
+    for node in ast.walk(known.tree) if known.tree is not None else ():
+        if isinstance(node, (ast.With, ast.AsyncWith)):
+            names = [item.context_expr for item in node.items]
+        elif (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _WAITING
+        ):
+            names = [node.func.value]
+        else:
+            continue
+        found.update(
+            ast.unparse(name) for name in names if name.lineno <= line <= (name.end_lineno or name.lineno)
+        )
+    return found.pop() if len(found) == 1 else None
 
 
 def _takes(user: ast.AST, line: int) -> bool:

@@ -19,9 +19,9 @@ from typing import Any, cast
 from ropewalk import _ropewalk
 from ropewalk.original import OneOfBoth, rebound
 
-__all__ = ["PATCHES", "Client", "Connection", "Listener", "Pipe"]
-
 _theirs = cast(Any, _original)  # much of it is in no stub
+
+__all__ = list(_theirs.__all__)
 
 
 def __getattr__(name: str) -> Any:

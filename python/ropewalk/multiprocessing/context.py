@@ -14,7 +14,7 @@ from ropewalk.multiprocessing.process import ForkProcess, ForkServerProcess, Pro
 from ropewalk.multiprocessing.processors import cpu_count
 from ropewalk.original import rebound
 
-__all__ = ["DEFAULT"]
+__all__ = list(_original.__all__)
 
 #: What a context makes -> the module of ours that has it.
 HOMES: dict[str, str] = {

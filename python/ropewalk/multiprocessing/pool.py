@@ -281,6 +281,12 @@ class Pool(_Original, metaclass=OneOfBoth):
         if self._state == RUN:
             _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
 
+    def __repr__(self) -> str:
+        cls = type(self)
+        # The original keeps the workers of a pool that is over.
+        size = len(self._pool) if self._state == RUN else self._processes
+        return f"<{cls.__module__}.{cls.__qualname__} state={self._state} pool_size={size}>"
+
     def _check_running(self) -> None:
         if self._state != RUN:
             raise ValueError("Pool not running")

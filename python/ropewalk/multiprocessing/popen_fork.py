@@ -5,7 +5,8 @@ from __future__ import annotations
 import multiprocessing.popen_fork as _original
 from typing import Any
 
-from ropewalk.multiprocessing.process import LEAVING, launch
+from ropewalk import _ropewalk
+from ropewalk.multiprocessing.process import GRACE, LEAVING, wait
 
 __all__ = ["PATCHES", "Popen"]
 
@@ -16,7 +17,14 @@ class Popen(_original.Popen):
     __ropewalk__ = True
 
     def _launch(self, process_obj: Any) -> None:
-        launch(self, process_obj, super()._launch)  # type: ignore[misc]
+        line = _ropewalk.lifeline_fork(process_obj, GRACE)
+        try:
+            super()._launch(process_obj)  # type: ignore[misc]
+        finally:
+            _ropewalk.lifeline_forked(self, process_obj, line)
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        return wait(self, timeout, super().wait)
 
 
 PATCHES = {"multiprocessing.popen_fork": {"Popen": Popen}, "os": LEAVING}

@@ -6,7 +6,7 @@ import multiprocessing.popen_forkserver as _original
 from multiprocessing import forkserver
 from typing import Any
 
-from ropewalk.multiprocessing.process import launch
+from ropewalk.multiprocessing.process import launch, wait
 
 __all__ = ["PATCHES", "Popen"]
 
@@ -24,6 +24,9 @@ class Popen(_original.Popen):
         if NEEDED not in server._preload_modules:
             server._preload_modules = [*server._preload_modules, NEEDED]
         launch(self, process_obj, super()._launch)  # type: ignore[misc]
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        return wait(self, timeout, super().wait)
 
 
 PATCHES = {"multiprocessing.popen_forkserver": {"Popen": Popen}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing.popen_spawn_posix as _original
 from typing import Any
 
-from ropewalk.multiprocessing.process import launch
+from ropewalk.multiprocessing.process import launch, wait
 
 __all__ = ["PATCHES", "Popen"]
 
@@ -17,6 +17,9 @@ class Popen(_original.Popen):
 
     def _launch(self, process_obj: Any) -> None:
         launch(self, process_obj, super()._launch)  # type: ignore[misc]
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        return wait(self, timeout, super().wait)
 
 
 PATCHES = {"multiprocessing.popen_spawn_posix": {"Popen": Popen}}

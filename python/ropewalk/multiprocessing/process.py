@@ -8,9 +8,11 @@ another signal that it does not handle, all its children run on. Here the kernel
 - a child that ends by ``KeyboardInterrupt`` says nothing: its parent does;
 - a parent that leaves on purpose, by ``os._exit`` or ``os.exec*``, leaves its children that are not daemonic alone.
 
-How it goes: the three ``Popen`` classes (``popen_fork``, ``popen_spawn_posix``, ``popen_forkserver``) start a process
-through :func:`launch`, which sends a descriptor along with the process object; the child holds on to it before the
-program's code begins.
+How it goes: ``popen_fork`` lets the next fork of this thread hold on to a descriptor, which is done in the child before
+the call returns there. The other two ``Popen`` classes start a process through :func:`launch`, which sends the
+descriptor along with the process object; the child holds on to it before the program's code begins. What is kept for a
+child is kept by the engine (``ropewalk_os::children``): Python objects that are touched around a fork are copied, page
+by page.
 """
 
 from __future__ import annotations
@@ -28,90 +30,45 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = [
-    "GRACE",
-    "LEAVING",
-    "ForkProcess",
-    "ForkServerProcess",
-    "Process",
-    "SpawnProcess",
-    "launch",
-    "watch_parent",
-]
+__all__ = list(_original.__all__)
 
 #: Seconds that a child which is not daemonic lives on after its parent was killed.
 GRACE = 0.3
-#: The environment variable that lets such children run on for ever: ``keep``.
-SETTING = "ROPEWALK_ORPHANS"
-
-#: Descriptors of children that are let go when this process leaves on purpose.
-_plain: set[int] = set()
-#: Writing ends of the children's ``parent_process().sentinel``: in a forked child they would hide the parent's end.
-_sentinels: set[int] = set()
-#: The descriptor that this process holds on to, in a child; None elsewhere.
-_held: int | None = None
-_watching = False
-
-
-def _in_forked_child() -> None:
-    global _held, _watching
-    for writing in _sentinels:
-        with contextlib.suppress(OSError):
-            os.close(writing)
-    _sentinels.clear()
-    _plain.clear()
-    _held = None
-    _watching = False
-
-
-os.register_at_fork(after_in_child=_in_forked_child)
+#: Seconds in which a process that is joined may end without the doctor's being told of the wait.
+_SOON = 0.02
+#: The process that ends with its parent at once, as :func:`watch_parent` has seen to; it may be our parent.
+_watching = 0
 
 
 def launch(popen: Any, process: Any, start: Callable[[Any], None]) -> None:
     """Starts ``process`` by ``start``, the original's ``Popen._launch``, so that it ends with this process."""
-    from multiprocessing import util
-
     if isinstance(process, _Tied):  # by a subclass of ours already
         start(process)
         return
-    line = _lease(process)
+    line = _ropewalk.lifeline_for(process.daemon)
     try:
         start(process if line is None else _Tied(process, line))
-    except BaseException:
-        if line is not None:
-            os.close(line)
-        raise
-    if line is not None and process.daemon:
-        os.close(line)
-        line = None
-    ends = tuple(popen.finalizer._args)
-    popen.finalizer.cancel()
-    _sentinels.update(end for end in ends if end != popen.sentinel)
-    if line is not None:
-        _plain.add(line)
-    popen.finalizer = util.Finalize(popen, _close, args=(ends, line))
+    finally:
+        _ropewalk.lifeline_begun(popen, process.daemon, line)
 
 
-def _lease(process: Any) -> int | None:
-    if not process.daemon and os.environ.get(SETTING) == "keep":
-        return None
+def wait(popen: Any, timeout: float | None, wait_for: Callable[[float | None], int | None]) -> int | None:
+    """The original's ``Popen.wait``, ``wait_for``. One without a timeout is declared to the doctor before it begins.
+
+    :raises DeadlockError: if the process can never end, because it waits for this thread.
+    """
+    # Most processes that are joined are about to end, and what the doctor asks about one costs as much as starting it.
+    if timeout is not None or popen.returncode is not None or _ropewalk.ends_within(popen.sentinel, _SOON):
+        return wait_for(timeout)
+    joining = _ropewalk.Joining(popen.pid)
     try:
-        return _ropewalk.lifeline_lease()
-    except OSError:  # without /proc: as on the standard library
-        return None
-
-
-def _close(ends: tuple[int, ...], line: int | None) -> None:
-    _sentinels.difference_update(ends)
-    for end in ends:
-        os.close(end)
-    if line is not None:
-        _plain.discard(line)
-        os.close(line)
+        return wait_for(timeout)
+    finally:
+        joining.close()
 
 
 class _Tied:
-    """A process object on its way into a child, and the descriptor to hold on to there."""
+    """A process object on its way into a child that is not forked, and the descriptor to hold on to there."""
 
     def __init__(self, process: Any, line: int) -> None:
         self._process = process
@@ -121,15 +78,6 @@ class _Tied:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._process, name)
 
-    def _bootstrap(self, parent_sentinel: Any = None) -> int:
-        """In a forked child: hold on, then what the process does."""
-        process, line, grace = self._process, self._line, self._grace
-        del self._process
-        _hold(line, grace)
-        _hush(process)
-        code: int = process._bootstrap(parent_sentinel=parent_sentinel)
-        return code
-
     def __reduce__(self) -> tuple[Any, ...]:
         return _untied, (self._process, reduction.DupFd(self._line), self._grace)
 
@@ -138,7 +86,8 @@ def _untied(process: Any, line: Any, grace: float) -> Any:
     """In a child that was started otherwise: hold on; the process object itself."""
     fd = line.detach()
     os.set_inheritable(fd, False)
-    _hold(fd, grace)
+    with contextlib.suppress(OSError):  # the system has no such signals: as on the standard library
+        _ropewalk.lifeline_hold(fd, grace)
     _hush(process)
     return process
 
@@ -156,15 +105,6 @@ def _hush(process: Any) -> None:
     process.run = quietly
 
 
-def _hold(line: int, grace: float) -> None:
-    global _held
-    _held = line
-    try:
-        _ropewalk.lifeline_hold(line, grace)
-    except OSError:  # the system has no such signals: as on the standard library
-        _held = None
-
-
 def watch_parent() -> bool:
     """Ends this process as soon as the one that started it ends: for workers, which have nothing left to do then.
 
@@ -178,17 +118,20 @@ def watch_parent() -> bool:
     parent = _original.parent_process()
     if parent is None:
         return False
-    if not _watching:
-        _watching = _by_signal() or _by_thread(parent)
-    return _watching
+    if _watching != os.getpid():
+        if not (_by_signal() or _by_thread(parent)):
+            return False
+        _watching = os.getpid()
+    return True
 
 
 def _by_signal() -> bool:
-    if _held is None:
+    held = _ropewalk.lifeline_held()
+    if held is None:
         return False
     try:
         # One of its own: the parent may let go of the first.
-        _ropewalk.lifeline_hold(_ropewalk.lifeline_another(_held), 0.0)
+        _ropewalk.lifeline_hold(_ropewalk.lifeline_another(held), 0.0)
     except OSError:
         return False
     return True
@@ -211,13 +154,11 @@ def _leaving(function: Any) -> Any:
     """``os._exit`` and those that become another program: who calls them wants the children to go on."""
 
     def leave(*args: Any, **kwargs: Any) -> Any:
-        for line in tuple(_plain):
-            _ropewalk.lifeline_let_go(line)
+        _ropewalk.lifeline_leave()
         try:
             return function(*args, **kwargs)
         finally:  # it did not leave
-            for line in tuple(_plain):
-                _ropewalk.lifeline_hold_again(line)
+            _ropewalk.lifeline_stay()
 
     for name in ("__name__", "__qualname__", "__doc__", "__module__"):
         setattr(leave, name, getattr(function, name))

@@ -15,14 +15,13 @@ from multiprocessing import context
 from multiprocessing.reduction import DupFd
 from multiprocessing.util import debug
 from pickle import PicklingError
-from queue import Empty, Full
 from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.multiprocessing.queue_ends import Reader, Writer
 from ropewalk.original import OneOfBoth
 
-__all__ = ["Empty", "Full", "JoinableQueue", "Queue", "SimpleQueue"]
+__all__ = list(_original.__all__)
 
 
 def __getattr__(name: str) -> Any:
@@ -52,6 +51,9 @@ def _lock(queue: Any) -> Any:
 
 class _Ends:
     """What ``Queue`` and ``SimpleQueue`` have in common."""
+
+    #: Who packs these by itself wants the original's pipe and its locks.
+    __parts__ = frozenset({"_reader", "_rlock", "_sem", "_wlock", "_writer"})
 
     _reader = _Made(Reader)
     _writer = _Made(Writer)

@@ -8,17 +8,26 @@ told by an ``OwnerDiedWarning``.
 from __future__ import annotations
 
 import multiprocessing.synchronize as _theirs
+import os
+import warnings
 from collections.abc import Callable
 from multiprocessing import context, util
 from typing import Any
 
 from ropewalk import _ropewalk
+from ropewalk.errors import OwnerDiedWarning
 from ropewalk.multiprocessing.memory import shared
 from ropewalk.original import OneOfBoth
 
 _original: Any = _theirs
 
 __all__ = list(_original.__all__)
+
+#: The environment variable that makes it an error, ``error``, to take over the lock of a process that has ended.
+SETTING = "ROPEWALK_OWNER_DIED"
+
+if os.environ.get(SETTING) == "error":  # -W names no category that has yet to be imported
+    warnings.simplefilter("error", OwnerDiedWarning)
 
 _Inner: Any = _original._multiprocessing.SemLock
 _Engine: Any = _ropewalk.make_sem_lock(_Inner)

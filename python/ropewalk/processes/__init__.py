@@ -11,6 +11,6 @@
 | ``kinds`` | what the records between them say |
 | ``encoding`` | tasks and results as bytes, and why something can not be sent |
 | ``blame`` | which part of a task can not be sent |
-| ``memory`` | what the kernel says about memory |
 | ``died`` | the report of a death |
+| ``stack`` | the last Python stack of a worker that has died |
 """

@@ -9,6 +9,7 @@ one that is lost.
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +19,6 @@ from ropewalk import _ropewalk
 from ropewalk.concurrent.futures.frames import call_back
 from ropewalk.processes import kinds
 from ropewalk.processes.link import Link
-from ropewalk.processes.memory import deaths_by_memory
 from ropewalk.processes.watcher import Watcher, reap
 
 TYPE_CHECKING = False
@@ -29,6 +29,8 @@ __all__ = ["Crew", "Employer", "wake"]
 
 #: Workers in a row that die before they are ready, until the crew gives up.
 _STILLBORN = 3
+#: The same for those that were killed: somebody may be about, or something that they do asks for it.
+_KILLED_STILLBORN = 30
 #: Seconds that workers have to end when they are told to.
 _GRACE = 2.0
 
@@ -90,7 +92,7 @@ class Crew:
         self._stillborn = 0
         self._dismissed = False
         self._killed_by_us: dict[int, str] = {}
-        self._out_of_memory = deaths_by_memory()
+        self._out_of_memory = _ropewalk.memory_counts()[0]
 
     # --- Hiring
 
@@ -207,7 +209,7 @@ class Crew:
             self._report(process, exitcode, *lost)
         elif pid not in self._ready and exitcode != 0:
             self._stillborn += 1
-            if self._stillborn >= _STILLBORN or exitcode is None or exitcode > 0:
+            if self._stillborn >= self._patience(exitcode) or exitcode is None or exitcode > 0:
                 self.give_up(
                     f"worker process {pid} ended with {died.signal_name(exitcode) or f'exit code {exitcode}'} "
                     "before it was ready"
@@ -221,14 +223,31 @@ class Crew:
                 if not self.members:
                     self.give_up(f"no worker process can be started: {error}", error)
 
-    def _report(self, process: Any, exitcode: int | None, owner: Any, detail: Any, took: float) -> None:
+    def _patience(self, exitcode: int | None) -> int:
+        """How many workers may die in a row before they are ready, this one having ended so."""
+        by_others = (
+            exitcode in (-signal.SIGKILL, -signal.SIGTERM)
+            and _ropewalk.memory_counts()[0] == self._out_of_memory
+        )
+        return _KILLED_STILLBORN if by_others else _STILLBORN
+
+    def _report(
+        self,
+        process: Any,
+        exitcode: int | None,
+        owner: Any,
+        detail: Any,
+        number: int,
+        took: float,
+        record: dict[str, Any] | None,
+    ) -> None:
         from ropewalk.processes import died
 
-        by_memory = deaths_by_memory()
+        by_memory, limit, _ = _ropewalk.memory_counts()
         out_of_memory = exitcode == -9 and by_memory > self._out_of_memory
         self._out_of_memory = by_memory
         function, arguments = died.shown(*self._employer.call(detail))
-        error = died.WorkerDied(
+        error = died.worker_died(
             process.pid,
             exitcode,
             function=function,
@@ -236,6 +255,9 @@ class Crew:
             seconds=took,
             out_of_memory=out_of_memory,
             why=self._killed_by_us.pop(process.pid, ""),
+            task=number,
+            memory_limit=limit,
+            record=record,
         )
         self._employer.settle(owner, detail, True, error, took)
 
@@ -302,7 +324,7 @@ def _opened(raised: Callable[[Failure], BaseException], kind: int, parcel: Any, 
 def _unread(what: str, error: BaseException, text: str = "") -> BaseException:
     from ropewalk.processes import died
 
-    unread = died.TransferError(f"{what} could not be read: {type(error).__name__}: {error}")
+    unread = died.unread(f"{what} could not be read: {type(error).__name__}: {error}")
     if text:
         from concurrent.futures import process
 

@@ -17,6 +17,8 @@ import select
 import signal
 import sys
 
+from ropewalk import _ropewalk
+
 __all__ = ["tie"]
 
 _F_SETSIG = getattr(fcntl, "F_SETSIG", 10)
@@ -28,7 +30,7 @@ def tie() -> bool:
     if parent is None:
         return False
     ours = sys.modules.get("ropewalk.multiprocessing.process")
-    if ours is not None and ours._held is not None:
+    if ours is not None and _ropewalk.lifeline_held() is not None:
         return bool(ours.watch_parent())
     try:
         pipe = parent.sentinel

@@ -12,7 +12,7 @@ __all__ = ["Link"]
 
 
 class Link:
-    """The two queues, as an argument of the function that a worker runs.
+    """The two queues and the workers' records, as an argument of the function that a worker runs.
 
     A forked worker has the descriptors already; one that was spawned gets them with its other arguments.
     """
@@ -26,14 +26,15 @@ class Link:
         worker = _ropewalk.CrewWorker(*self._descriptors)
         if self._received:
             for descriptor in self._descriptors:
-                os.close(descriptor)
+                if descriptor >= 0:
+                    os.close(descriptor)
         return worker
 
     def __getstate__(self) -> Any:
         context.assert_spawning(self)
-        return [reduction.DupFd(descriptor) for descriptor in self._descriptors]
+        return [reduction.DupFd(descriptor) for descriptor in self._descriptors if descriptor >= 0]
 
     def __setstate__(self, state: Any) -> None:
-        tasks, answers = (descriptor.detach() for descriptor in state)
-        self._descriptors = tasks, answers
+        tasks, answers, *flight = (descriptor.detach() for descriptor in state)
+        self._descriptors = tasks, answers, *(flight or [-1])
         self._received = True

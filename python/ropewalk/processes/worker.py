@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import pickle
 import time
 from collections.abc import Callable
 from traceback import format_exception
@@ -12,7 +11,7 @@ from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.processes import kinds, leash, nesting
-from ropewalk.processes.encoding import CALL, KEYWORDS, MAP, WHOLE
+from ropewalk.processes.encoding import CALL, KEYWORDS, MAP
 from ropewalk.processes.link import Link
 
 __all__ = ["Failure", "Manner", "work"]
@@ -104,8 +103,6 @@ def _do(worker: Any, manner: Manner, last: int) -> None:
     caught = manner.caught
     try:
         how, function, arguments = worker.call()
-        if how == WHOLE:
-            how, function, arguments = pickle.loads(arguments)
     except Exception as error:
         _send(worker, last | kinds.FAILED, _unreadable(error))
         return

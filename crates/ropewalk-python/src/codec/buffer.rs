@@ -61,9 +61,7 @@ unsafe impl Send for PyLoan {}
 unsafe impl Sync for PyLoan {}
 
 impl PyLoan {
-    /// A forked child gets it as it gets all memory of Python: as a copy.
-    pub(crate) fn new(loan: Loan) -> PyLoan {
-        let mut loan = loan.into_private();
+    pub(crate) fn new(mut loan: Loan) -> PyLoan {
         PyLoan { start: loan.as_mut_ptr(), len: loan.len(), _loan: loan }
     }
 }

@@ -31,6 +31,7 @@ use encode::Encoder;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyType};
+use ropewalk::process::Loan;
 pub(crate) use scratch::Message;
 
 /// No buffer goes beside the message.
@@ -81,6 +82,19 @@ pub(crate) fn decode_bytes<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound
     decode(py, bytes, &[])
 }
 
+/// The object of a message that stands in `bytes`, with loans beside it, which it may keep.
+///
+/// # Errors
+/// As [`decode`].
+pub(crate) fn decode_with<'py>(
+    py: Python<'py>,
+    bytes: &[u8],
+    loans: impl IntoIterator<Item = Loan>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let lent = loans.into_iter().map(|loan| Ok(Bound::new(py, PyLoan::new(loan))?.into_any()));
+    decode(py, bytes, &lent.collect::<PyResult<Vec<_>>>()?)
+}
+
 /// Whether a message is of exact builtins: decoding it runs no code of the program.
 #[inline]
 pub(crate) fn is_compact(bytes: &[u8]) -> bool {
@@ -101,9 +115,7 @@ pub(crate) fn decode_message<'py>(py: Python<'py>, message: &mut Message) -> PyR
     if message.loans.is_empty() {
         return decode(py, &message.bytes, &[]);
     }
-    let loans = message.loans.drain(..).map(|loan| Ok(Bound::new(py, PyLoan::new(loan))?.into_any()));
-    let loans = loans.collect::<PyResult<Vec<_>>>()?;
-    decode(py, &message.bytes, &loans)
+    decode_with(py, &message.bytes, message.loans.drain(..))
 }
 
 static UNPICKLING_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();

@@ -1,9 +1,11 @@
 //! What the engine asks of the interpreter about deadlocks, and what Python asks of the wait graph.
 //!
 //! Everything that is told to a person is written in Python, by `ropewalk.doctor`, which is loaded when it is first
-//! needed. Data goes there as plain tuples, made by `scene`; what a daemon thread has found is told `aside`.
+//! needed. Data goes there as plain tuples, made by `scene`, or by `processes` for what is shared between those; what a
+//! daemon thread has found is told `aside`.
 
 mod aside;
+pub(crate) mod processes;
 mod scene;
 
 use crate::once::imported;
@@ -27,6 +29,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(waits, module)?)?;
     module.add_function(wrap_pyfunction!(thread_ended, module)?)?;
     aside::register(module)?;
+    processes::register(module)?;
     module.add_class::<Declared>()
 }
 
@@ -82,6 +85,7 @@ fn name(kind: Kind) -> &'static str {
         Kind::Future => "Future",
         Kind::Join => "Thread",
         Kind::Work => "work",
+        Kind::Process => "Process",
         _ => "unknown",
     }
 }
@@ -113,6 +117,13 @@ impl Interpreter {
 impl Host for Interpreter {
     fn report(&self, report: &Report<'_>) {
         let (verdict, waits) = match report {
+            Report::Processes(cycle) => {
+                Python::try_attach(|py| {
+                    let arguments = processes::told_of(cycle).into_pyobject(py);
+                    Interpreter::tell(py, "_report_processes", arguments);
+                });
+                return;
+            }
             Report::Cycle(cycle) if cycle.is_certain() => ("certain", cycle.waits()),
             Report::Cycle(cycle) => ("possible", cycle.waits()),
             Report::Everyone(waits) => ("everyone", *waits),
@@ -159,6 +170,10 @@ impl Host for Interpreter {
 
     fn place(&self) -> Option<Arc<str>> {
         Python::try_attach(|py| scene::place(py).ok().map(Arc::from))?
+    }
+
+    fn standing(&self) -> String {
+        Python::try_attach(|py| scene::standing(py).unwrap_or_default()).unwrap_or_default()
     }
 }
 

@@ -13,6 +13,8 @@ use pyo3::types::{PyDict, PyList, PyString};
 /// Frames taken down of each thread, the innermost first; with their variables as far as names are looked for.
 const FRAMES: usize = 40;
 const WITH_VARIABLES: usize = 12;
+/// Places that are written down for other processes.
+const STANDING: usize = 8;
 
 /// The dictionaries in which `threading` keeps the threads that run and those about to: the same objects always.
 pub(super) fn known_threads(py: Python<'_>) -> PyResult<&[Py<PyDict>; 2]> {
@@ -96,16 +98,48 @@ pub(super) fn place(py: Python<'_>) -> PyResult<String> {
     ))
 }
 
+/// What the calling thread and its process are called, and the places where it stands, a line each.
+pub(super) fn standing(py: Python<'_>) -> PyResult<String> {
+    let name = |object: Bound<'_, PyAny>| -> PyResult<String> {
+        Ok(object.getattr(intern!(py, "_name"))?.str()?.to_str()?.replace(['\n', '\t'], " "))
+    };
+    let mut text = this_thread(py)?.map_or(Ok(String::new()), name)?;
+    let modules = py.import("sys")?.getattr(intern!(py, "modules"))?.cast_into::<PyDict>()?;
+    let processes = modules.get_item("multiprocessing.process")?; // it is not for us to import it here
+    if let Some(Ok(process)) = processes.map(|module| module.getattr(intern!(py, "_current_process"))) {
+        text.push('\t');
+        text.push_str(&name(process)?);
+    }
+    let mut next = py.import("sys")?.call_method1(intern!(py, "_getframe"), (0,))?;
+    let mut places = 0;
+    while places < STANDING && !next.is_none() {
+        if !is_between(&next)? {
+            let code = next.getattr(intern!(py, "f_code"))?;
+            let file = code.getattr(intern!(py, "co_filename"))?;
+            let function = code.getattr(intern!(py, "co_name"))?;
+            let line = next.getattr(intern!(py, "f_lineno"))?;
+            text.push_str(&format!("\n{file}:{line} in {function}"));
+            places += 1;
+        }
+        next = next.getattr(intern!(py, "f_back"))?;
+    }
+    Ok(text)
+}
+
 /// Modules between the program and the engine.
 const BETWEEN: [&str; 6] =
-    ["threading", "queue", "contextlib", "concurrent.futures._base", "concurrent.futures.thread", "ropewalk"];
+    ["threading", "queue", "contextlib", "concurrent.futures._base", "concurrent.futures.thread", "runpy"];
+
+/// Packages between them.
+const PACKAGES: [&str; 2] = ["ropewalk", "multiprocessing"];
 
 fn is_between(frame: &Bound<'_, PyAny>) -> PyResult<bool> {
     let globals = frame.getattr(intern!(frame.py(), "f_globals"))?.cast_into::<PyDict>()?;
     let Some(module) = globals.get_item(intern!(frame.py(), "__name__"))? else { return Ok(false) };
     let Ok(module) = module.cast_into::<PyString>() else { return Ok(false) };
     let module = module.to_str()?;
-    Ok(BETWEEN.contains(&module) || module.starts_with("ropewalk."))
+    let package = module.split_once('.').map_or(module, |(package, _)| package);
+    Ok(BETWEEN.contains(&module) || PACKAGES.contains(&package))
 }
 
 /// Whether a program's own signal handler could wake a thread. Ctrl-C, which raises, and ropewalk's own do not count.

@@ -80,6 +80,17 @@ impl Channel {
         Ok((queue.as_fd().as_raw_fd(), queue.bell().map(|bell| bell.as_raw_fd())))
     }
 
+    /// Blocks for large buffers: being written, waiting inside, in the hands of who took them out.
+    ///
+    /// # Errors
+    /// `OSError`.
+    pub(super) fn blocks(&self, py: Python<'_>) -> PyResult<(usize, usize, usize)> {
+        let queue = self.queue()?;
+        py.detach(|| queue.blocks())
+            .map(|blocks| (blocks.writing, blocks.queued, blocks.reading))
+            .map_err(error::process_fault)
+    }
+
     /// A descriptor that is readable while an object is inside.
     ///
     /// # Errors

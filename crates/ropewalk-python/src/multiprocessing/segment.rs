@@ -1,9 +1,10 @@
 //! What lies in memory that another process has open, for who looks at it from outside.
 
 use crate::error;
+use crate::processes::record;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use ropewalk::process::{OpenError, Queue};
+use ropewalk::process::{Lock, OpenError, Queue, flight};
 use std::path::PathBuf;
 
 /// Looks, and changes nothing.
@@ -16,9 +17,25 @@ fn look_at_segment(py: Python<'_>, place: PathBuf) -> PyResult<Bound<'_, PyDict>
         Err(OpenError::System(error)) if error.raw_os_error().is_some() => {
             return Err(error::system(py, &error));
         }
-        // Locks and the like have a layout of their own; so have other versions.
-        Err(OpenError::Layout { .. }) => {
-            found.set_item("kind", "objects")?;
+        // Workers' records, locks and the like have layouts of their own; so have other versions.
+        Err(why @ OpenError::Layout { .. }) => {
+            if let Ok(flight) = flight::open(&place) {
+                found.set_item("kind", "workers")?;
+                let workers: PyResult<Vec<_>> =
+                    flight.records().iter().map(|record| record::told(py, record)).collect();
+                found.set_item("workers", workers?)?;
+                return Ok(found);
+            }
+            match py.detach(|| Lock::look(&place)) {
+                Ok(held) => {
+                    found.set_item("kind", "objects")?;
+                    found.set_item("held", held)?;
+                }
+                Err(_) => {
+                    found.set_item("kind", "unreadable")?;
+                    found.set_item("error", why.to_string())?;
+                }
+            }
             return Ok(found);
         }
         Err(why) => {

@@ -53,6 +53,11 @@ impl PySimpleProcessQueue {
         self.channel.descriptors()
     }
 
+    /// Blocks for large buffers: being written, waiting inside, in the hands of who took them out. The dead have none.
+    fn _blocks(&self, py: Python<'_>) -> PyResult<(usize, usize, usize)> {
+        self.channel.blocks(py)
+    }
+
     /// A descriptor that is readable while something is inside.
     fn _readable(&self) -> PyResult<RawFd> {
         self.channel.readable()

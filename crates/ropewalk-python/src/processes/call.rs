@@ -5,11 +5,14 @@
 //! ```
 //!
 //! A function that goes by its name is encoded once for a crew and looked up once by a worker; anything else that can be
-//! called may carry state, and is encoded and decoded for each call.
+//! called may carry state, and is encoded and decoded for each call. Large buffers of the arguments go beside the call.
 
-use crate::codec::{self, ALL_INSIDE, Message};
+use super::called::called;
+use crate::codec::{self, ALL_INSIDE, LARGE, Message, Part};
+use crate::once::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyFunction, PyModule, PyType};
+use ropewalk::process::Loan;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -48,13 +51,14 @@ impl Names {
         message
     }
 
-    /// Appends a call to `out`.
+    /// Appends a call to `out`, and to `parts` what goes beside it.
     ///
     /// # Errors
     /// What pickling raises.
     pub(super) fn write(
         &self,
         out: &mut Vec<u8>,
+        parts: &mut Vec<Part>,
         how: u8,
         function: &Bound<'_, PyAny>,
         arguments: &Bound<'_, PyAny>,
@@ -76,7 +80,8 @@ impl Names {
                     kept
                 }
             };
-            codec::encode(arguments, &mut message, ALL_INSIDE)?;
+            codec::encode(arguments, &mut message, LARGE)?;
+            parts.append(&mut message.parts);
             out.reserve(HEAD + named_message.len() + message.bytes.len());
             out.extend_from_slice(&[how, u8::from(named)]);
             out.extend_from_slice(&u32::try_from(named_message.len()).unwrap_or(u32::MAX).to_le_bytes());
@@ -99,34 +104,58 @@ fn goes_by_name(function: &Bound<'_, PyAny>) -> bool {
     })
 }
 
+/// A function, and what it is called.
+type Called = (Py<PyAny>, Arc<str>);
+
 /// Functions that a worker has looked up.
 #[derive(Default)]
-pub(super) struct Found(HashMap<Box<[u8]>, Py<PyAny>>);
+pub(super) struct Found(HashMap<Box<[u8]>, Called>);
+
+/// How a call is made whose parts are all in one pickle, itself in the place of the arguments.
+const WHOLE: u8 = 4;
 
 /// How, function, arguments.
 pub(super) type Read<'py> = (u8, Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 impl Found {
-    /// The call that stands in `body`.
+    /// The call that stands in `body`, with what came beside it. `tell` is told what the function is called.
     ///
     /// # Errors
     /// What unpickling raises; `UnpicklingError` for what is no call.
-    pub(super) fn read<'py>(&mut self, py: Python<'py>, body: &[u8]) -> PyResult<Read<'py>> {
+    pub(super) fn read<'py>(
+        &mut self,
+        py: Python<'py>,
+        body: &[u8],
+        loans: Vec<Loan>,
+        tell: impl Fn(&str),
+    ) -> PyResult<Read<'py>> {
         let (&how, named, function, arguments) = parts(body).ok_or_else(|| codec::no_message(py))?;
         let function = match named.then(|| self.0.get(function)).flatten() {
-            Some(known) => known.bind(py).clone(),
+            Some((known, name)) => {
+                tell(name);
+                known.bind(py).clone()
+            }
             None => {
                 let read = codec::decode_bytes(py, function)?;
+                let name = if how == WHOLE { String::new() } else { called(&read) };
+                tell(&name);
                 if named {
                     if self.0.len() >= REMEMBERED {
                         self.0.clear();
                     }
-                    self.0.insert(function.into(), read.clone().unbind());
+                    self.0.insert(function.into(), (read.clone().unbind(), name.into()));
                 }
                 read
             }
         };
-        Ok((how, function, codec::decode_bytes(py, arguments)?))
+        let arguments = codec::decode_with(py, arguments, loans)?;
+        if how == WHOLE {
+            let call = py.import(intern!(py, "pickle"))?.call_method1(intern!(py, "loads"), (arguments,))?;
+            let (how, function, arguments): Read<'py> = call.extract()?;
+            tell(&called(&function));
+            return Ok((how, function, arguments));
+        }
+        Ok((how, function, arguments))
     }
 }
 

@@ -4,14 +4,15 @@ use super::call::Names;
 use super::error;
 use super::harvest::PyHarvest;
 use super::parcel::PyParcel;
+use super::record;
 use crate::arguments::Timeout;
-use crate::codec;
-use crate::detach::Attached;
+use crate::codec::{self, Part};
+use crate::detach::{Attached, Undisturbed};
 use crate::futures::{Outcome, PyFuture, Reader, Visit};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use ropewalk::Deadline;
 use ropewalk::future::Start;
 use ropewalk::process::{Arrival, Crew, Handed, PopError, Refused};
@@ -64,45 +65,78 @@ struct Shared {
 /// A bit of the kind of an answer: it is an exception.
 const FAILED: u8 = 1;
 
-/// Owner, detail, seconds since it was handed out.
-type Fallen = (Py<PyAny>, Py<PyAny>, f64);
+/// Owner, detail, number, seconds in hand, what is known.
+type Lost<'py> = (Py<PyAny>, Py<PyAny>, u64, f64, Option<Bound<'py, PyDict>>);
 
 /// Number, owner, detail, kind, seconds in hand, body.
 type Told<'py> = (u64, Py<PyAny>, Py<PyAny>, u8, f64, Bound<'py, PyAny>);
 
 impl Shared {
+    /// Whether the owner of a task lets it go to a worker, now that its turn has come. Sets `look` if there is something to be
+    /// told among the arrivals.
+    fn hand(&self, py: Python<'_>, ticket: &Ticket, look: &mut bool) -> Handed {
+        let Ok(future) = ticket.owner.bind(py).cast::<PyFuture>() else { return Handed::Go };
+        match future.get().slot.start() {
+            Ok(Start::Go(work)) => {
+                drop(work);
+                Handed::Go
+            }
+            Ok(Start::Cancelled(wakes)) => {
+                wakes.wake();
+                if future.get().is_retired() {
+                    let ticket =
+                        Ticket { owner: ticket.owner.clone_ref(py), detail: ticket.detail.clone_ref(py) };
+                    self.set_aside(ticket, kind::CANCELLED, String::new());
+                    *look = true;
+                }
+                Handed::Drop
+            }
+            Err(_) => Handed::Drop,
+        }
+    }
+
+    /// Puts a call in line and hands out what may go; its number.
+    fn enlist(
+        &self,
+        py: Python<'_>,
+        ticket: Ticket,
+        priority: i64,
+        body: &[u8],
+        parts: &[Part],
+    ) -> PyResult<u64> {
+        if parts.is_empty() {
+            let id = self.crew.enlist(ticket, priority, body).map_err(|_| closed())?;
+            self.post(py)?;
+            return Ok(id);
+        }
+        let mut look = false;
+        let parts: Vec<&[u8]> = parts.iter().map(Part::bytes).collect();
+        let hand = |ticket: &Ticket| self.hand(py, ticket, &mut look);
+        let id = self.crew.enlist_parts(ticket, priority, body, &parts, hand, &mut Undisturbed(py));
+        let id = id.map_err(|_| closed())?;
+        if look {
+            self.look()?;
+        }
+        self.post(py)?;
+        Ok(id)
+    }
+
+    fn look(&self) -> PyResult<()> {
+        self.crew.notify(kind::LOOK, b"").map_err(error::push)
+    }
+
     /// Hands out what may go. What can not is told among the arrivals.
     fn post(&self, py: Python<'_>) -> PyResult<()> {
         let mut look = false;
-        let mut hand = |ticket: &Ticket| {
-            let Ok(future) = ticket.owner.bind(py).cast::<PyFuture>() else { return Handed::Go };
-            match future.get().slot.start() {
-                Ok(Start::Go(work)) => {
-                    drop(work);
-                    Handed::Go
-                }
-                Ok(Start::Cancelled(wakes)) => {
-                    wakes.wake();
-                    if future.get().is_retired() {
-                        let ticket =
-                            Ticket { owner: ticket.owner.clone_ref(py), detail: ticket.detail.clone_ref(py) };
-                        self.set_aside(ticket, kind::CANCELLED, String::new());
-                        look = true;
-                    }
-                    Handed::Drop
-                }
-                Err(_) => Handed::Drop,
-            }
-        };
         let mut refused = Vec::new();
-        while let Err(it) = self.crew.post(&mut hand) {
+        while let Err(it) = self.crew.post(|ticket| self.hand(py, ticket, &mut look), &mut Undisturbed(py)) {
             refused.push(it);
         }
         for Refused { ticket, why } in refused {
             self.set_aside(ticket, kind::REFUSED, error::push(why).to_string());
             look = true;
         }
-        if look { self.crew.notify(kind::LOOK, b"").map_err(error::push) } else { Ok(()) }
+        if look { self.look() } else { Ok(()) }
     }
 
     fn set_aside(&self, ticket: Ticket, kind: u8, text: String) {
@@ -177,10 +211,23 @@ impl PyCrew {
         })))
     }
 
-    /// Descriptors of the queue of tasks and that of answers, which live as long as this object.
+    /// Descriptors of the queue of tasks, that of answers and the flight, which live as long as this object; the last is -1
+    /// if there is none.
     #[getter]
-    fn descriptors(&self) -> (i32, i32) {
-        (self.0.crew.tasks().as_fd().as_raw_fd(), self.0.crew.answers().as_fd().as_raw_fd())
+    fn descriptors(&self) -> (i32, i32, i32) {
+        let crew = &self.0.crew;
+        let flight = crew.flight().map_or(-1, |flight| flight.as_raw_fd());
+        (crew.tasks().as_fd().as_raw_fd(), crew.answers().as_fd().as_raw_fd(), flight)
+    }
+
+    /// Blocks for large buffers of tasks and answers: being written, in line, in the hands of who took them out.
+    #[getter]
+    fn blocks(&self, py: Python<'_>) -> PyResult<(usize, usize, usize)> {
+        let crew = &self.0.crew;
+        let (tasks, answers) =
+            py.detach(|| Ok((crew.tasks().blocks()?, crew.answers().blocks()?))).map_err(error::fault)?;
+        let (writing, queued) = (tasks.writing + answers.writing, tasks.queued + answers.queued);
+        Ok((writing, queued, tasks.reading + answers.reading))
     }
 
     /// How many workers there are: it decides how many tasks are handed out ahead.
@@ -202,15 +249,13 @@ impl PyCrew {
         arguments: &Bound<'_, PyAny>,
         priority: i64,
     ) -> PyResult<u64> {
-        let mut body = Vec::new();
-        self.0.names.write(&mut body, how, function, arguments)?;
+        let (mut body, mut parts) = (Vec::new(), Vec::new());
+        self.0.names.write(&mut body, &mut parts, how, function, arguments)?;
         if let Ok(future) = owner.cast_bound::<PyFuture>(py) {
             let reader: Weak<dyn Reader> = Arc::downgrade(&self.0) as Weak<dyn Reader>;
             future.get().read_from(reader);
         }
-        let id = self.0.crew.enlist(Ticket { owner, detail }, priority, &body).map_err(|_| closed())?;
-        self.0.post(py)?;
-        Ok(id)
+        self.0.enlist(py, Ticket { owner, detail }, priority, &body, &parts)
     }
 
     /// Puts a call for each of the lists of arguments in line, numbered from `number` on. How many went; and what encoding
@@ -224,16 +269,16 @@ impl PyCrew {
         calls: &Bound<'_, PyList>,
         number: usize,
     ) -> PyResult<(usize, Option<PyErr>)> {
-        let mut body = Vec::new();
+        let (mut body, mut parts) = (Vec::new(), Vec::new());
         for (place, arguments) in calls.iter().enumerate() {
             body.clear();
-            if let Err(error) = self.0.names.write(&mut body, how, function, &arguments) {
+            parts.clear();
+            if let Err(error) = self.0.names.write(&mut body, &mut parts, how, function, &arguments) {
                 return Ok((place, Some(error)));
             }
             let detail = (number + place, how, function, arguments).into_py_any(py)?;
             let ticket = Ticket { owner: owner.clone().unbind(), detail };
-            self.0.crew.enlist(ticket, 0, &body).map_err(|_| closed())?;
-            self.0.post(py)?;
+            self.0.enlist(py, ticket, 0, &body, &parts)?;
         }
         Ok((calls.len(), None))
     }
@@ -294,11 +339,13 @@ impl PyCrew {
         owners(self.0.crew.give_up())
     }
 
-    /// Takes the task back that this process had in hand when it died: owner, detail, and the seconds since it was handed
-    /// out; `None` if it had none.
-    fn fell(&self, pid: u32) -> PyResult<Option<Fallen>> {
-        let fallen = self.0.crew.fell(pid).map_err(error::fault)?;
-        Ok(fallen.map(|(ticket, since)| (ticket.owner, ticket.detail, since.as_secs_f64())))
+    /// Takes the task back that this process had in hand when it died: owner, detail, number, the seconds that it had it, and what it
+    /// had written down, or `None`; `None` if it had none.
+    fn fell<'py>(&self, py: Python<'py>, pid: u32) -> PyResult<Option<Lost<'py>>> {
+        let Some(fallen) = self.0.crew.fell(pid).map_err(error::fault)? else { return Ok(None) };
+        let told = fallen.record.as_ref().map(|record| record::told(py, record)).transpose()?;
+        let Ticket { owner, detail } = fallen.ticket;
+        Ok(Some((owner, detail, fallen.id, fallen.ran.as_secs_f64(), told)))
     }
 
     /// Tasks that have not come back.
@@ -343,7 +390,7 @@ impl Reader for Shared {
                 None => Ok(Visit::Elsewhere),
                 Some((0, owner, detail, kind, _, _)) => {
                     self.set_aside(Ticket { owner, detail }, kind, String::new());
-                    self.crew.notify(kind::LOOK, b"").map_err(error::push)?;
+                    self.look()?;
                     Ok(Visit::Elsewhere)
                 }
                 Some((_, _, detail, kind, _, parcel)) => {

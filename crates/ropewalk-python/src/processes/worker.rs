@@ -1,15 +1,17 @@
 //! The end of a worker process. Its loop is Python: it takes, runs, and answers.
 
 use super::call::{Found, Read};
-use super::error;
+use super::{error, stack};
 use crate::arguments::Timeout;
 use crate::codec::{self, LARGE, Message, Part};
 use crate::detach::Attached;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use ropewalk::Deadline;
+use ropewalk::process::flight::Recorder;
 use ropewalk::process::{Task, Worker};
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 #[pyclass(name = "CrewWorker", module = "ropewalk._ropewalk")]
 pub(crate) struct PyCrewWorker {
@@ -21,19 +23,29 @@ pub(crate) struct PyCrewWorker {
     taken: u64,
 }
 
+/// Records from now on what this process does, and lets it be looked at, as far as that is possible here: less is known
+/// then when it has died, and nothing else is different.
+fn recorder(py: Python<'_>, flight: &Path) -> Option<&'static Recorder> {
+    let memory = File::options().read(true).write(true).open(flight).ok()?;
+    let recorder = Recorder::start(memory.into()).ok().flatten()?;
+    let wanted = std::env::var_os("ROPEWALK_SAMPLES").is_none_or(|value| value != "off");
+    if wanted && stack::prove(py) {
+        let _ = recorder.watch(stack::write, stack::code_of_the_interpreter());
+    }
+    Some(recorder)
+}
+
 #[pymethods]
 impl PyCrewWorker {
-    /// `tasks` and `answers` are descriptors; they are opened anew.
+    /// `tasks` and `answers` are descriptors, and so is `flight`, which may be -1; they are opened anew.
     #[new]
-    fn new(tasks: i32, answers: i32) -> PyResult<PyCrewWorker> {
+    fn new(py: Python<'_>, tasks: i32, answers: i32, flight: i32) -> PyResult<PyCrewWorker> {
         let place = |descriptor: i32| PathBuf::from(format!("/proc/self/fd/{descriptor}"));
-        let worker = Worker::open(&place(tasks), &place(answers));
-        Ok(PyCrewWorker {
-            worker: worker.map_err(|it| error::open(&it))?,
-            task: None,
-            found: Found::default(),
-            taken: 0,
-        })
+        let mut worker = Worker::open(&place(tasks), &place(answers)).map_err(|it| error::open(&it))?;
+        if let Some(recorder) = recorder(py, &place(flight)) {
+            worker.record(recorder);
+        }
+        Ok(PyCrewWorker { worker, task: None, found: Found::default(), taken: 0 })
     }
 
     /// Takes the next task in hand; `False` if none comes within `timeout` seconds. `EOFError` if there will be no more.
@@ -51,12 +63,17 @@ impl PyCrewWorker {
 
     /// What the task in hand is: how it is called, the function, its arguments.
     fn call<'py>(&mut self, py: Python<'py>) -> PyResult<Read<'py>> {
-        self.found.read(py, self.worker.body())
+        let loans = self.worker.take_loans();
+        let worker = &self.worker;
+        let call = self.found.read(py, worker.body(), loans, |name| worker.called(name.as_bytes()))?;
+        worker.running();
+        Ok(call)
     }
 
     /// Answers the task in hand with an object. Raises what encoding it raises; the task is in hand then as before.
     fn answer(&mut self, py: Python<'_>, kind: u8, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let task = self.task.as_ref().ok_or_else(|| PyRuntimeError::new_err("no task is in hand"))?;
+        self.worker.answering();
         let mut message = Message::take();
         let answered = codec::encode(value, &mut message, LARGE).and_then(|()| {
             let parts: Vec<&[u8]> = message.parts.iter().map(Part::bytes).collect();

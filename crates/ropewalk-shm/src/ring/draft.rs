@@ -18,7 +18,7 @@ use super::record::{Place, Record, need, words};
 use super::wait::{Operation, Step, Stop};
 use super::{NOT_FULL, Ring};
 use ropewalk_os::robust::Guard;
-use ropewalk_os::{Block, Deadline};
+use ropewalk_os::{Block, Deadline, Plain};
 use std::time::Duration;
 
 /// How long the consumers get for each granule that would be touched for the first time; and at least and at most.
@@ -30,7 +30,7 @@ const AHEAD: u64 = 3;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The parts of one record: the body, then the buffers.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Parts<'a> {
     pub body: &'a [u8],
     pub buffers: &'a [&'a [u8]],
@@ -43,6 +43,7 @@ impl<'a> Parts<'a> {
 }
 
 /// Where each part of a record goes; what it has in blocks is returned when it is dropped.
+#[derive(Debug)]
 struct Draft<'a> {
     store: &'a Store,
     places: Vec<Place>,
@@ -174,6 +175,31 @@ impl Operation for Reserve<'_, '_> {
     }
 }
 
+/// A record whose large parts are in blocks already; they are returned if it does not go in.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    ring: &'a Ring,
+    parts: Parts<'a>,
+    draft: Draft<'a>,
+}
+
+impl Prepared<'_> {
+    fn push<B: Block>(self, block: &mut B, deadline: Deadline) -> Result<u64, PushError<B::Interrupt>> {
+        let record = Record::in_parts(self.parts, &self.draft.places);
+        let number = self.ring.push_record(record, block, deadline)?;
+        self.draft.keep();
+        Ok(number)
+    }
+
+    /// Puts it in if there is room now. Says the record's number.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    pub fn try_push(self) -> Result<u64, PushError> {
+        self.push(&mut Plain, Deadline::NOW)
+    }
+}
+
 impl Ring {
     /// Puts in a record of which some part is large.
     #[cold]
@@ -183,6 +209,47 @@ impl Ring {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<u64, PushError<B::Interrupt>> {
+        self.draft(parts, block, deadline)?.push(block, deadline)
+    }
+
+    /// The first half of [`Ring::push_parts`]: large parts are copied into blocks, waiting for them until `deadline`; nothing
+    /// is inside before [`Prepared::try_push`].
+    ///
+    /// # Errors
+    /// [`PushError`].
+    ///
+    /// ```
+    /// use ropewalk_os::{Deadline, Plain};
+    /// use ropewalk_shm::ring::{Options, Ring};
+    /// let ring = Ring::create(&Options::default())?;
+    /// let image = vec![7; 100_000];
+    /// let buffers = [image.as_slice()];
+    /// let prepared = ring.prepare_parts(b"an image", &buffers, &mut Plain, Deadline::NEVER).unwrap();
+    /// assert_eq!(ring.counts().unwrap().waiting(), 0);
+    /// prepared.try_push().unwrap();
+    /// assert_eq!(ring.counts().unwrap().waiting(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn prepare_parts<'a, B: Block>(
+        &'a self,
+        body: &'a [u8],
+        buffers: &'a [&'a [u8]],
+        block: &mut B,
+        deadline: Deadline,
+    ) -> Result<Prepared<'a>, PushError<B::Interrupt>> {
+        let parts = Parts { body, buffers };
+        if parts.iter().any(|part| part.len() >= self.store.block_from()) {
+            return self.draft(parts, block, deadline);
+        }
+        Ok(Prepared { ring: self, parts, draft: Draft { store: &self.store, places: Vec::new() } })
+    }
+
+    fn draft<'a, B: Block>(
+        &'a self,
+        parts: Parts<'a>,
+        block: &mut B,
+        deadline: Deadline,
+    ) -> Result<Prepared<'a>, PushError<B::Interrupt>> {
         if !self.could_fit(parts) {
             return Err(PushError::TooLong { most: self.longest_record() });
         }
@@ -197,14 +264,12 @@ impl Ring {
             Err(Stop::Fault(fault)) => return Err(PushError::Fault(fault)),
         }
         block.detached(|| draft.fill(parts));
-        let number = self.push_record(Record::in_parts(parts, &draft.places), block, deadline)?;
-        draft.keep();
-        Ok(number)
+        Ok(Prepared { ring: self, parts, draft })
     }
 
     /// Whether there would be room for it in an empty ring, with no block in use.
     fn could_fit(&self, parts: Parts<'_>) -> bool {
-        let mut left = self.store.arena().capacity();
+        let mut left = self.store.granules();
         let mut inline = words(parts.buffers.len());
         for part in parts.iter() {
             if part.len() >= self.store.block_from() && granules(part.len()) <= left {

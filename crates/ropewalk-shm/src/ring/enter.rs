@@ -18,11 +18,19 @@ impl Store {
     /// The lock if it is free.
     #[inline]
     pub fn try_lock(&self) -> Result<Option<Guard<'_>>, Fault> {
+        self.whole()?;
         Ok(lock::try_take(&self.header().lock, |held| self.recover(held))?)
+    }
+
+    /// Whoever has the lock finds all of the memory mapped.
+    #[inline]
+    fn whole(&self) -> Result<(), Fault> {
+        self.segment.mapping().whole().map_err(|_| Fault::NoAddresses)
     }
 
     /// The lock, or `None` if its holder does not move.
     pub fn lock_patiently(&self) -> Result<Option<Guard<'_>>, Fault> {
+        self.whole()?;
         Ok(lock::take(&self.header().lock, PATIENCE, |held| self.recover(held))?)
     }
 
@@ -101,7 +109,8 @@ pub fn is_due(last: &AtomicU64, pause: Duration) -> bool {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        if let (Some(number), Ok(Some(held))) = (self.member.number(), self.lock_patiently()) {
+        let Some(number) = self.member.number().filter(|_| !self.keeps_slot()) else { return };
+        if let Ok(Some(held)) = self.lock_patiently() {
             self.table().leave(&held, number);
         }
     }

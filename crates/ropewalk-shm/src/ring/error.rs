@@ -15,6 +15,8 @@ pub enum Fault {
     Crowded,
     /// The system does not say which process this is: `/proc` can not be read.
     Nameless,
+    /// There is no address space left to map its memory in.
+    NoAddresses,
 }
 
 /// Why a record was not put in.
@@ -89,6 +91,10 @@ impl fmt::Display for Fault {
                  nothing was read from it"
             ),
             Fault::Crowded => write!(f, "more than {} processes use this memory", crate::participants::SLOTS),
+            Fault::NoAddresses => f.write_str(
+                "there is no address space left for the queue's memory: too many queues, or too many mappings \
+                 (vm.max_map_count)",
+            ),
             Fault::Nameless => f.write_str("/proc can not be read: processes can not be told apart"),
         }
     }

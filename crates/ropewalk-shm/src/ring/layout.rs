@@ -10,12 +10,14 @@
 //! + 320 KiB granules of 64 KiB
 //! ```
 //!
-//! The file is as long as all of that, and sparse: what was never written costs nothing.
+//! The file is as long as all of that, and sparse: what was never written costs nothing. Only the [`HEAD`] is mapped when a ring
+//! is made or opened; the rest when the lock is first taken.
 //!
 //! # Contract of the unsafe code
 //!
-//! 1. The mapping is at least [`FIRST`] bytes long, page-aligned, and lives as long as the `Store`; the header and
-//!    the slots lie inside its first [`FIRST`] bytes, each at an offset that is a multiple of its alignment.
+//! 1. The mapping is at least [`HEAD`] bytes long, page-aligned, and lives as long as the `Store`; the header and
+//!    the slots lie inside its first [`FIRST`] bytes, each at an offset that is a multiple of its alignment. What lies behind
+//!    the head is one range: only who has had the lock looks there, and who takes that has it mapped first.
 //! 2. They are made of atomics and of the robust mutex alone, for which any bytes are a value; the mutex was made
 //!    before the segment got its magic number.
 //! 3. Bytes are copied in and out of a segment that the file holds whole, at offsets taken modulo its size, never
@@ -31,11 +33,11 @@ use crate::participants::{LINES, Membership, SLOTS, Slot, Table};
 use crate::segment::{HEADER, OpenError, Segment};
 use ropewalk_os::bell::Bell;
 use ropewalk_os::robust::RobustMutex;
-use ropewalk_os::{cgroup, identity};
+use ropewalk_os::{cgroup, fork_copy, identity};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// The version of everything in this file. C libraries whose mutexes differ in size have different layouts.
 const LAYOUT: u32 = 2 << 16 | std::mem::size_of::<RobustMutex>() as u32;
@@ -44,6 +46,8 @@ const LAYOUT: u32 = 2 << 16 | std::mem::size_of::<RobustMutex>() as u32;
 pub const FIRST_BITS: u32 = 16;
 /// Bytes before the first segment.
 pub const FIRST: usize = 1 << FIRST_BITS;
+/// Bytes up to the end of the first segment: they are mapped from the beginning.
+const HEAD: usize = FIRST << 1;
 /// Segments that a ring can have.
 pub const SEGMENTS: usize = 14;
 const SLOTS_AT: usize = 4096;
@@ -155,6 +159,8 @@ pub struct Store {
     granules: u32,
     block_from: usize,
     tracks: bool,
+    /// The slot stays when this value goes: it has blocks that forked children may look at.
+    keeps_slot: AtomicBool,
 }
 
 impl Store {
@@ -179,7 +185,7 @@ impl Store {
         let namespace = identity::pid_namespace()?;
         let block_from = u32::try_from(options.block_from).unwrap_or(u32::MAX).max(1);
         let len = (FIRST << (largest + 1)) + GRANULES_AT + granules * GRANULE;
-        let segment = Segment::create_with(len - HEADER, LAYOUT, |segment| {
+        let segment = Segment::create_in_two(c"ropewalk", len - HEADER, HEAD, LAYOUT, |segment| {
             let header = segment.body().cast::<Header>().as_ptr();
             // SAFETY: rules 1 and 2; the memory is fresh, zero and ours alone.
             unsafe { RobustMutex::init(&raw mut (*header).lock)? };
@@ -213,8 +219,8 @@ impl Store {
 
     /// Another's store, only to be looked at: without its bell its lock may not be taken.
     pub fn look(fd: OwnedFd) -> Result<Store, OpenError> {
-        let segment = Segment::open(fd, LAYOUT)?;
-        if segment.mapping().len() < FIRST << 1 {
+        let segment = Segment::open_in_two(fd, HEAD, LAYOUT)?;
+        if segment.mapping().len() < HEAD {
             return Err(OpenError::Corrupt);
         }
         let store = Store::of(segment);
@@ -237,8 +243,16 @@ impl Store {
     /// What a segment's header says, once: what is compared with its size is what is used later.
     fn of(segment: Segment) -> Store {
         let member = Membership::default();
-        let mut store =
-            Store { segment, member, bell: None, largest: 0, granules: 0, block_from: 0, tracks: false };
+        let mut store = Store {
+            segment,
+            member,
+            bell: None,
+            largest: 0,
+            granules: 0,
+            block_from: 0,
+            tracks: false,
+            keeps_slot: AtomicBool::new(false),
+        };
         let header = store.header();
         let [largest, granules, track] =
             [&header.largest, &header.granules, &header.track].map(|word| word.load(Ordering::Relaxed));
@@ -252,6 +266,12 @@ impl Store {
     #[inline]
     pub fn block_from(&self) -> usize {
         self.block_from
+    }
+
+    /// Granules of the arena.
+    #[inline]
+    pub fn granules(&self) -> usize {
+        self.granules as usize
     }
 
     /// The number of the largest segment, as it was when the memory was mapped.
@@ -289,8 +309,17 @@ impl Store {
     }
 
     fn behind_the_ring(&self, offset: usize) -> NonNull<u8> {
-        // SAFETY: rule 4.
-        unsafe { self.segment.mapping().start().add((FIRST << (self.largest + 1)) + offset) }
+        self.segment.mapping().at((FIRST << (self.largest + 1)) + offset)
+    }
+
+    /// This process has blocks that it will not give back: they are free when it has ended.
+    pub fn keep_slot(&self) {
+        self.keeps_slot.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it does.
+    pub fn keeps_slot(&self) -> bool {
+        self.keeps_slot.load(Ordering::Relaxed)
     }
 
     /// The memory of a block of `len` bytes; whoever has the block may use it.
@@ -303,8 +332,24 @@ impl Store {
     /// Copies bytes into a block that is ours.
     pub fn fill_block(&self, granule: usize, bytes: &[u8]) {
         let place = self.block(granule, bytes.len());
+        if fork_copy::is_hidden(place.as_ptr(), bytes.len()) {
+            let (offset, _) = self.granules_at(&(granule..granule));
+            // It is inside, and a memfd takes what memory there is, as a page fault would: or the process ends.
+            self.segment.mapping().write_at(offset, bytes).expect("memory for a block");
+            return;
+        }
         // SAFETY: rule 5; memory of ours can not overlap it.
         unsafe { place.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// The bytes of a block that is ours, read from the file if a copy hides it here.
+    pub fn hidden_block(&self, granule: usize, len: usize) -> Option<io::Result<Vec<u8>>> {
+        let place = self.block(granule, len);
+        fork_copy::is_hidden(place.as_ptr(), len).then(|| {
+            let (offset, _) = self.granules_at(&(granule..granule));
+            let mut bytes = vec![0; len];
+            self.segment.mapping().read_at(offset, &mut bytes).map(|()| bytes)
+        })
     }
 
     /// Where the arena's granules lie in the mapping.
@@ -354,8 +399,8 @@ impl Store {
         assert!(len <= size, "longer than the segment");
         let offset = at as usize & (size - 1);
         let first = len.min(size - offset);
-        // SAFETY: rules 1 and 3: segment `number` ends at twice its offset, inside the file.
-        let start = unsafe { self.segment.mapping().start().add(size).as_ptr() };
+        // Segment `number` ends at twice its offset, inside the file.
+        let start = self.segment.mapping().at(size).as_ptr();
         // SAFETY: rule 3; inside the segment.
         ((unsafe { start.add(offset) }, first), (start, len - first))
     }

@@ -8,7 +8,6 @@
 //! | `state` | what is true, in two copies, and the commit |
 //! | `growth` | where the next record goes; memory given back |
 //! | `wait` | try, sleep, try again |
-//! | `spin` | how long to look before sleeping |
 //! | `record` | how a record lies in a segment, in one piece or in parts |
 //! | `arena`, `owner`, `bits` | blocks for large parts: whose each is, and which memory is free |
 //! | `draft` | large parts on their way in |
@@ -45,11 +44,11 @@ mod push;
 mod readable;
 mod record;
 mod recovery;
-mod spin;
 mod state;
 mod wait;
 
 pub use arena::Blocks;
+pub use draft::Prepared;
 pub use error::{DoneError, Fault, JoinError, PopError, PushError};
 pub use layout::Options;
 pub use loan::Loan;
@@ -59,7 +58,6 @@ use crate::segment::OpenError;
 use layout::Store;
 use ropewalk_os::identity::Identity;
 use ropewalk_os::robust::Guard;
-use spin::Spin;
 use state::State;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -112,7 +110,7 @@ pub struct Ring {
     /// Shared with the loans out of it.
     store: Arc<Store>,
     /// How long to look before sleeping, learned from how it went.
-    spin: Spin,
+    learned: AtomicU64,
     haste: growth::Haste,
     haste_for_blocks: growth::Haste,
     rescues: AtomicU64,
@@ -174,7 +172,7 @@ impl Ring {
         ropewalk_os::fork::watch();
         Ring {
             store: Arc::new(store),
-            spin: Spin::default(),
+            learned: AtomicU64::new(0),
             haste: growth::Haste::default(),
             haste_for_blocks: growth::Haste::default(),
             rescues: AtomicU64::new(0),

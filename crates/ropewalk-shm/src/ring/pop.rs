@@ -220,7 +220,7 @@ impl Ring {
                     bytes.extend_from_slice(&loan);
                 }
                 if out.lent.too_much {
-                    loans.iter_mut().filter(|loan| loan.is_shared()).for_each(|loan| {
+                    loans.iter_mut().filter(|loan| loan.is_block()).for_each(|loan| {
                         *loan = Loan::owned(loan.to_vec());
                     });
                 }

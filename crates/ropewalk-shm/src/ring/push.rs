@@ -181,7 +181,7 @@ impl Ring {
     pub fn longest_record(&self) -> usize {
         let inline = size(self.store.largest()) as usize - 8;
         let plain = inline.min(self.store.block_from().saturating_sub(1));
-        let in_parts = (inline - words(0)).max(self.store.arena().capacity() * GRANULE);
+        let in_parts = (inline - words(0)).max(self.store.granules() * GRANULE);
         plain.max(in_parts)
     }
 }

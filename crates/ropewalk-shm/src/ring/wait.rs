@@ -6,6 +6,7 @@
 use super::Ring;
 use super::error::Fault;
 use crate::line::{Line, Ticket};
+use crate::spin;
 use ropewalk_os::futex::Slept;
 use ropewalk_os::lookout::Lookout;
 use ropewalk_os::robust::Guard;
@@ -98,7 +99,7 @@ impl Ring {
         deadline: Deadline,
         mut turn: Turn,
     ) -> Result<O::Done, Stop<B::Interrupt>> {
-        turn.lookout = Lookout::new(block.heeds_signals());
+        turn.lookout = block.lookout();
         loop {
             match block.detached(|| self.rest(operation, &mut turn, deadline)).map_err(Stop::Fault)? {
                 Rest::Done(done) => return Ok(done),
@@ -122,7 +123,7 @@ impl Ring {
         let line = &self.store.header().lines[O::LINE];
         loop {
             if let Some(seen) = turn.seen.take() {
-                self.spin.until_changed(&self.store.header().active.0, seen);
+                spin::until(&self.learned, || self.store.header().active.0.load(Relaxed) != seen);
             }
             if let Some(time) = turn.nap.take() {
                 line.nap(time);

@@ -2,7 +2,7 @@
 //!
 //! | word | means |
 //! |---|---|
-//! | 0, 1 | the lock under which it is changed: see `lock` |
+//! | 0, 1, 6 | the lock under which it is changed: see `lock` |
 //! | 2, lower half | bit 0: the last one does something before all go on; bit 1: broken; the rest: which round it is |
 //! | 2, upper half | of the last 32 rounds, whether they were passed |
 //! | 3 | how many must come |

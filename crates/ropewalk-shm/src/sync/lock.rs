@@ -6,7 +6,9 @@
 //! | an [`Owner`] | held by that process |
 //! | an [`Owner`] and [`WAITERS`] | held, and somebody may sleep: who frees it wakes one |
 //!
-//! Word 1 is when somebody who did not sleep last looked at the holder, in nanoseconds.
+//! Word 1 is when somebody who did not sleep last looked at the holder, in nanoseconds. Word 6 is which thread of it
+//! holds the lock, for who looks for circles: written after the lock is taken and wiped before it is freed, and mixed
+//! with the owner, so that what a dead holder left there names no thread of the next. It names the holder or nobody.
 //!
 //! Any process may free it, as a semaphore of one permit. It is not on the kernel's robust list, which belongs to
 //! the thread that takes: so whoever waits looks for itself whether the holder still lives, first after
@@ -16,6 +18,7 @@ use super::owner::{Owner, WAITERS};
 use super::wait::{Past, Slice, Step, until_done};
 use crate::slab::Slot;
 use ropewalk_os::shared_futex::{Change, change_and_wake};
+use ropewalk_os::thread::{self, ThreadId};
 use ropewalk_os::{Block, Deadline, clock};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
@@ -27,6 +30,9 @@ pub const LAST_LOOK: Duration = Duration::from_millis(100);
 
 /// Looks at a lock that is held before a thread sleeps for it.
 const SPINS: u32 = 100;
+
+/// Where the holder's thread stands.
+const THREAD: usize = 6;
 
 /// The lock is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +49,23 @@ pub enum Taken {
 pub fn try_take(slot: &Slot) -> bool {
     let word = &slot.words[0];
     let seen = word.load(Relaxed);
-    seen as u32 == 0 && word.compare_exchange(seen, Owner::me().word(false), Acquire, Relaxed).is_ok()
+    let me = Owner::me();
+    let taken = seen as u32 == 0 && word.compare_exchange(seen, me.word(false), Acquire, Relaxed).is_ok();
+    if taken {
+        name(slot, me);
+    }
+    taken
+}
+
+/// Says which thread has it, when it is taken.
+#[inline]
+fn name(slot: &Slot, me: Owner) {
+    slot.words[THREAD].store(mixed(thread::current().0, me), Relaxed);
+}
+
+#[inline]
+fn mixed(thread: u64, owner: Owner) -> u64 {
+    thread ^ owner.word(false).rotate_left(17)
 }
 
 /// Takes the lock, waiting for it until the deadline: then `None`.
@@ -91,15 +113,18 @@ fn look(slot: &Slot, now: u64) -> Option<Taken> {
     slot.words[1].store(now, Relaxed);
     let seen = slot.words[0].load(Relaxed);
     let dead = Owner::in_word(seen).filter(|owner| owner.is_dead())?;
-    let mine = Owner::me().word(seen as u32 & WAITERS != 0);
-    let taken = slot.words[0].compare_exchange(seen, mine, Acquire, Relaxed);
-    taken.is_ok().then_some(Taken::FromTheDead(dead.pid()))
+    let me = Owner::me();
+    let mine = me.word(seen as u32 & WAITERS != 0);
+    slot.words[0].compare_exchange(seen, mine, Acquire, Relaxed).ok()?;
+    name(slot, me);
+    Some(Taken::FromTheDead(dead.pid()))
 }
 
 fn attempt(slot: &Slot, past: Past, slice: Slice) -> Step<'_, Taken> {
     let word = &slot.words[0];
     // Who has slept does not know who else does.
-    let mine = Owner::me().word(past != Past::None);
+    let me = Owner::me();
+    let mine = me.word(past != Past::None);
     let mut asked = None;
     loop {
         let seen = word.load(Relaxed);
@@ -121,6 +146,7 @@ fn attempt(slot: &Slot, past: Past, slice: Slice) -> Step<'_, Taken> {
             }
         };
         if word.compare_exchange(seen, mine, Acquire, Relaxed).is_ok() {
+            name(slot, me);
             return Step::Done(taken);
         }
     }
@@ -131,6 +157,9 @@ fn attempt(slot: &Slot, past: Past, slice: Slice) -> Step<'_, Taken> {
 pub fn free(slot: &Slot) -> bool {
     let word = &slot.words[0];
     let mut seen = word.load(Relaxed);
+    if seen as u32 & !WAITERS != 0 {
+        slot.words[THREAD].store(0, Relaxed);
+    }
     while seen as u32 & WAITERS == 0 {
         if seen as u32 == 0 {
             return false;
@@ -142,6 +171,14 @@ pub fn free(slot: &Slot) -> bool {
     }
     change_and_wake(slot.low(0), Change::Set(0), 1);
     true
+}
+
+/// The thread that holds it, as its process names it: none if it is not known, or just changing.
+pub fn holder(slot: &Slot) -> Option<(Owner, ThreadId)> {
+    let before = slot.words[THREAD].load(Acquire);
+    let owner = owner(slot)?;
+    let thread = mixed(before, owner);
+    (before != 0 && slot.words[THREAD].load(Acquire) == before).then_some((owner, ThreadId(thread)))
 }
 
 /// The process that holds it.

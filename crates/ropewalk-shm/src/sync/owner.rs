@@ -53,7 +53,8 @@ impl Owner {
         me
     }
 
-    fn of(process: Identity) -> Owner {
+    /// That of a process.
+    pub fn of(process: Identity) -> Owner {
         Owner(process.start << 32 | u64::from(process.pid & NUMBER))
     }
 

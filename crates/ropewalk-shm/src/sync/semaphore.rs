@@ -5,11 +5,13 @@
 //! | 0, bits 0..31 | permits that are free |
 //! | 0, bit 31 | somebody may sleep: who gives one back wakes one |
 //! | 1 | how many sleep; those killed in their sleep count for ever |
+//! | 2 | what was learned of looking before sleeping |
 //!
 //! A permit of a process that was killed is not given back: permits are signals too, and nobody can tell which is which.
 
 use super::wait::{LONE_SLICE, Past, SLICE, Slice, Step, until_done};
 use crate::slab::Slot;
+use crate::spin;
 use ropewalk_os::shared_futex::{Change, change_and_wake};
 use ropewalk_os::{Block, Deadline};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -50,6 +52,10 @@ pub fn take<B: Block>(slot: &Slot, block: &mut B, deadline: Deadline) -> Result<
     let asleep = slot.low(1);
     let mut counted = false;
     let taken = until_done(block, deadline, |past| {
+        if past == Past::None {
+            // Two who hand permits to and fro are sooner there than a wake is.
+            spin::until(&slot.words[2], || permits(slot) > 0);
+        }
         let step = attempt(slot, past);
         match step {
             // In the order of their sleep the lone one is first: it goes to the end of the line when it has been awake.

@@ -4,7 +4,6 @@
 //! wake and the attempt.
 
 use ropewalk_os::futex::Slept;
-use ropewalk_os::lookout::Lookout;
 use ropewalk_os::{Block, Deadline, shared_futex};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
@@ -61,9 +60,8 @@ pub fn until_done<'a, T: Send, B: Block>(
     mut attempt: impl FnMut(Past) -> Step<'a, T> + Send,
 ) -> Result<Option<T>, B::Interrupt> {
     let mut past = Past::None;
-    let mut lookout = None;
+    let mut lookout = block.lookout();
     loop {
-        let heeds_signals = block.heeds_signals();
         let rest = block.detached(|| {
             loop {
                 let (word, expected, slice) = match attempt(past) {
@@ -78,7 +76,6 @@ pub fn until_done<'a, T: Send, B: Block>(
                 if deadline.passed() {
                     return Rest::TimedOut;
                 }
-                let lookout = lookout.get_or_insert_with(|| Lookout::new(heeds_signals));
                 let slept = shared_futex::wait(word, expected, lookout.until(slice.earlier(deadline)));
                 past = if slept == Slept::TimedOut { Past::Uncalled } else { Past::Called };
                 // At the end of a slice or step too: a signal that came just before the sleep did not end it.

@@ -6,7 +6,9 @@
 //! | `scenes` | what a scene is made of |
 //! | `stepper` | a kill after each instruction of each scene |
 //! | `objects` | the same for locks, semaphores, events, conditions and barriers |
+//! | `boards` | the same for the boards on which waits stand |
 //! | `acts` | what processes do with those |
+//! | `flights` | the same for what workers write down about themselves |
 //! | `soak` | kills at random moments, every record accounted for |
 //! | `living` | forks, zombies and signals: what is not a kill |
 //! | `process` | children that are stepped, stopped and killed |
@@ -18,6 +20,8 @@
 //! This is a program of its own, without the test harness, because it forks: it has one thread.
 
 mod acts;
+mod boards;
+mod flights;
 mod ledger;
 mod living;
 mod objects;
@@ -99,6 +103,8 @@ fn main() {
     for scene in objects::WOKEN {
         report(scene.name, &mut || told(objects::run_woken(scene, full)));
     }
+    report(flights::NAME, &mut || told(flights::run(full)));
+    report(boards::NAME, &mut || told(boards::run(full)));
     for behind in 0..3 {
         let name = format!("a woken getter with {behind} behind it");
         report(&name, &mut || told(stepper::run_woken(Wake::Record, behind, full)));

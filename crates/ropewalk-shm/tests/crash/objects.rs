@@ -8,6 +8,7 @@ use crate::acts::{Act, BROKEN, Objects};
 use crate::process::{Child, Traced};
 use crate::scenes::{AS_IT_SHOULD, RESCUED};
 use crate::stepper::{Tally, for_moments, step_to};
+use ropewalk_os::thread;
 use ropewalk_shm::sync::{barrier, condition, event, lock, semaphore};
 
 pub struct Scene {
@@ -221,7 +222,10 @@ fn end_one(sleepers: &mut Vec<Child>, tally: &mut Tally, strict: bool, place: &i
 /// All of it works, and nobody is left.
 fn settle(objects: &Objects, place: &impl Fn() -> String) {
     objects.take();
+    let holder = lock::holder(&objects.lock).map(|(owner, thread)| (owner.pid(), thread));
+    assert_eq!(holder, Some((std::process::id(), thread::current())), "{}", place());
     objects.free();
+    assert_eq!(lock::holder(&objects.lock), None, "{}", place());
     let right = |act: Act| {
         let code = act.perform(objects);
         assert!(matches!(code, AS_IT_SHOULD | RESCUED), "{}: then {act:?} ended with {code}", place());

@@ -44,9 +44,21 @@ const PANICKED: u8 = 101;
 impl Child {
     /// A child that does `body` and ends with its code.
     pub fn spawn(body: impl FnOnce() -> u8) -> Child {
-        // SAFETY: rule 1.
-        let pid = unsafe { libc::fork() };
-        assert!(pid >= 0, "fork: {}", std::io::Error::last_os_error());
+        let begun = Instant::now();
+        let pid = loop {
+            // SAFETY: rule 1.
+            let pid = unsafe { libc::fork() };
+            let error = std::io::Error::last_os_error();
+            if pid >= 0 {
+                break pid;
+            }
+            // There are too many processes here for now: others come and go too.
+            assert!(
+                error.raw_os_error() == Some(libc::EAGAIN) && begun.elapsed() < PATIENCE,
+                "fork: {error}"
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        };
         if pid == 0 {
             // SAFETY: rule 1; whoever kills the test kills its children.
             unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };

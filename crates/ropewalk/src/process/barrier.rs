@@ -1,6 +1,7 @@
 //! A meeting of processes.
 
 use super::object::{Object, passed};
+use crate::wait_graph::{self, Noted};
 use ropewalk_os::{Block, Deadline};
 use ropewalk_shm::slab::Kind;
 use ropewalk_shm::sync::barrier::{self, Arrival};
@@ -88,7 +89,8 @@ impl Early<'_> {
     /// ```
     pub fn wait<B: Block>(self, block: &mut B, deadline: Deadline) -> Result<u32, NotPassed<B::Interrupt>> {
         let index = self.1.index;
-        barrier::wait(self.0.object.place(), self.1, block, deadline).map(|()| index)
+        let note = self.0.object.note(wait_graph::Kind::Barrier, deadline);
+        barrier::wait(self.0.object.place(), self.1, &mut Noted { block, note }, deadline).map(|()| index)
     }
 }
 
@@ -177,7 +179,8 @@ impl Barrier {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<Came<'_>, NotPassed<B::Interrupt>> {
-        let arrival = barrier::arrive(self.object.place(), block, deadline)?;
+        let note = self.object.note(wait_graph::Kind::Barrier, deadline);
+        let arrival = barrier::arrive(self.object.place(), &mut Noted { block, note }, deadline)?;
         Ok(if arrival.is_last {
             Came::Last(Last(self, Some(arrival)))
         } else {

@@ -1,6 +1,7 @@
 //! Notifications between processes.
 
 use super::object::{Object, passed};
+use crate::wait_graph::{self, Noted};
 use ropewalk_os::{Block, Deadline};
 use ropewalk_shm::slab::Kind;
 use ropewalk_shm::sync::condition;
@@ -97,7 +98,8 @@ impl Condition {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<(), B::Interrupt> {
-        condition::sleep(self.object.place(), &waiting.0, block, deadline)
+        let note = self.object.note(wait_graph::Kind::Condition, deadline);
+        condition::sleep(self.object.place(), &waiting.0, &mut Noted { block, note }, deadline)
     }
 
     /// Ends a wait, under the lock again; says whether it was notified.

@@ -1,6 +1,7 @@
 //! A flag between processes.
 
 use super::object::{Object, passed};
+use crate::wait_graph::{self, Noted};
 use ropewalk_os::{Block, Deadline};
 use ropewalk_shm::slab::Kind;
 use ropewalk_shm::sync::event;
@@ -92,6 +93,7 @@ impl Event {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn wait<B: Block>(&self, block: &mut B, deadline: Deadline) -> Result<bool, B::Interrupt> {
-        event::wait(self.object.place(), block, deadline)
+        let note = self.object.note(wait_graph::Kind::Event, deadline);
+        event::wait(self.object.place(), &mut Noted { block, note }, deadline)
     }
 }

@@ -1,6 +1,7 @@
 //! A lock between processes.
 
 use super::object::{Object, passed};
+use crate::wait_graph::{self, Failing, Noted, Stopped};
 use ropewalk_os::{Block, Deadline};
 use ropewalk_shm::slab::Kind;
 use ropewalk_shm::sync::lock;
@@ -74,7 +75,53 @@ impl Lock {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<Option<Taken>, B::Interrupt> {
-        lock::take(self.object.place(), block, deadline)
+        let note = self.object.note(wait_graph::Kind::Lock, deadline);
+        lock::take(self.object.place(), &mut Noted { block, note }, deadline)
+    }
+
+    /// As [`Lock::acquire`], for a lock that only the thread which has taken it gives back, as a reentrant one. So a circle
+    /// of such waits can never end, and the wait that closes it fails.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    ///
+    /// ```
+    /// use ropewalk::{Deadline, Plain, process::Lock, wait_graph::Stopped};
+    /// let lock = Lock::new()?;
+    /// assert!(lock.acquire_owned(&mut Plain, Deadline::NEVER).is_ok());
+    /// // A thread that waits for itself is the smallest circle.
+    /// let again = lock.acquire_owned(&mut Plain, Deadline::NEVER);
+    /// assert!(matches!(again, Err(Stopped::Deadlock(circle)) if circle.is_certain()));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn acquire_owned<B: Block>(
+        &self,
+        block: &mut B,
+        deadline: Deadline,
+    ) -> Result<Option<Taken>, Stopped<B::Interrupt>> {
+        let note = self.object.note(wait_graph::Kind::ReentrantLock, deadline).failing();
+        lock::take(self.object.place(), &mut Failing { block, note }, deadline)
+    }
+
+    /// As [`Lock::acquire_owned`], for a thread that must come back with the lock: the wait does not fail, another
+    /// of the circle does.
+    ///
+    /// # Errors
+    /// The interrupt with which a signal ended the wait.
+    ///
+    /// ```
+    /// use ropewalk::{Deadline, Plain, process::{Lock, Taken}};
+    /// let lock = Lock::new()?;
+    /// assert_eq!(lock.acquire_again(&mut Plain, Deadline::NEVER), Ok(Some(Taken::Free)));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn acquire_again<B: Block>(
+        &self,
+        block: &mut B,
+        deadline: Deadline,
+    ) -> Result<Option<Taken>, B::Interrupt> {
+        let note = self.object.note(wait_graph::Kind::ReentrantLock, deadline);
+        lock::take(self.object.place(), &mut Noted { block, note }, deadline)
     }
 
     /// Takes the lock if its holder was killed; looks at most ten times a second, whoever asks.

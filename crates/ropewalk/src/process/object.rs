@@ -8,7 +8,8 @@
 
 use crate::per_process::PerProcess;
 use crate::primitive::{Arc, AtomicBool, Mutex, Ordering};
-use ropewalk_os::fork;
+use crate::wait_graph::{self, Note};
+use ropewalk_os::{Deadline, fork};
 use ropewalk_shm::segment::OpenError;
 use ropewalk_shm::slab::{Kind, Place, SLOTS, Slab};
 use std::fs::File;
@@ -98,6 +99,11 @@ impl Object {
 
     pub(crate) fn in_slab(slab: &Arc<Slab>, number: u32, kind: Kind) -> Result<Object, OpenError> {
         Ok(Object { place: Place::open(slab, number, kind)?, made: None, asked_for: AtomicBool::new(true) })
+    }
+
+    /// A wait for it, to be noted if it lasts.
+    pub(crate) fn note(&self, kind: wait_graph::Kind, deadline: Deadline) -> Note<'_> {
+        Note::new(kind, self.place.slab().as_fd(), self.place.number(), deadline)
     }
 
     /// The words.

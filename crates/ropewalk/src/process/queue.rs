@@ -1,8 +1,7 @@
 //! Byte records between processes.
 
-use super::{
-    Blocks, Counts, DoneError, Fault, Iter, JoinError, Loan, OpenError, Options, PopError, PushError,
-};
+use super::{Blocks, Counts, DoneError, Fault, Iter, JoinError, OpenError, Options, PopError, PushError};
+use crate::wait_graph::{Kind, Noted};
 use ropewalk_os::{Block, Deadline, Plain};
 use ropewalk_shm::ring::Ring;
 use std::fs::File;
@@ -30,6 +29,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Queue {
     pub(super) ring: Ring,
+    /// Whether it brings tasks to workers and answers back: who waits for those may wait for ever.
+    pub(super) of_crew: bool,
 }
 
 impl Queue {
@@ -79,7 +80,7 @@ impl Queue {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn with(options: &Options) -> io::Result<Queue> {
-        Ring::create(options).map(|ring| Queue { ring })
+        Ring::create(options).map(|ring| Queue { ring, of_crew: false })
     }
 
     /// The queue that another process made, by a descriptor of it.
@@ -98,7 +99,7 @@ impl Queue {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn from_fd(fd: OwnedFd) -> Result<Queue, OpenError> {
-        Ring::open(fd).map(|ring| Queue { ring })
+        Ring::open(fd).map(|ring| Queue { ring, of_crew: false })
     }
 
     /// As [`Queue::from_fd`], for a queue that was made with [`Options::readable`]: by both of its descriptors.
@@ -117,7 +118,7 @@ impl Queue {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn from_fds(memory: OwnedFd, bell: OwnedFd) -> Result<Queue, OpenError> {
-        Ring::from_fds(memory, bell).map(|ring| Queue { ring })
+        Ring::from_fds(memory, bell).map(|ring| Queue { ring, of_crew: false })
     }
 
     /// The queue at the [`place`](Queue::place) that another process of the same user has told.
@@ -172,32 +173,8 @@ impl Queue {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<u64, PushError<B::Interrupt>> {
-        self.ring.push(record, block, deadline)
-    }
-
-    /// Puts a record in that has buffers beside its body. Who takes it out by [`Queue::pop_parts`] gets each buffer as a
-    /// [`Loan`]; who takes it out otherwise gets all of it in one piece. As [`Queue::push`] else.
-    ///
-    /// # Errors
-    /// [`PushError`]; the record is then not inside.
-    ///
-    /// ```
-    /// use ropewalk::{Deadline, Plain, process::Queue};
-    /// let queue = Queue::unbounded()?;
-    /// queue.push_parts(b"an image", &[&[7; 100_000]], &mut Plain, Deadline::NEVER).unwrap();
-    /// let (mut body, mut loans) = (Vec::new(), Vec::new());
-    /// queue.pop_parts(&mut body, &mut loans, &mut Plain, Deadline::NEVER).unwrap();
-    /// assert_eq!((body.as_slice(), loans[0].len()), (b"an image".as_slice(), 100_000));
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn push_parts<B: Block>(
-        &self,
-        body: &[u8],
-        buffers: &[&[u8]],
-        block: &mut B,
-        deadline: Deadline,
-    ) -> Result<u64, PushError<B::Interrupt>> {
-        self.ring.push_parts(body, buffers, block, deadline)
+        let note = self.note(Kind::QueuePut, deadline);
+        self.ring.push(record, &mut Noted { block, note }, deadline)
     }
 
     /// Puts a record in if there is room now.
@@ -238,7 +215,7 @@ impl Queue {
         deadline: Deadline,
     ) -> Result<Vec<u8>, PopError<B::Interrupt>> {
         let mut record = Vec::new();
-        self.ring.pop(&mut record, block, deadline).map(|_| record)
+        self.pop_into(&mut record, block, deadline).map(|_| record)
     }
 
     /// As [`Queue::pop`], into a buffer whose allocation is used again. Says the record's number, which [`Queue::push`] has
@@ -265,33 +242,8 @@ impl Queue {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<u64, PopError<B::Interrupt>> {
-        self.ring.pop(into, block, deadline)
-    }
-
-    /// As [`Queue::pop_into`], but the buffers that came with the record become `loans`, and `body` is its body alone.
-    ///
-    /// # Errors
-    /// [`PopError`]; `body` and `loans` then hold anything.
-    ///
-    /// ```
-    /// use ropewalk::{Deadline, Plain, process::Queue};
-    /// let queue = Queue::unbounded()?;
-    /// queue.push_parts(b"body", &[b"buffer"], &mut Plain, Deadline::NEVER).unwrap();
-    /// let (mut body, mut loans) = (Vec::new(), Vec::new());
-    /// queue.pop_parts(&mut body, &mut loans, &mut Plain, Deadline::NEVER).unwrap();
-    /// assert_eq!(body, b"body");
-    /// loans[0][0] = b'B'; // it is ours
-    /// assert_eq!(&*loans[0], b"Buffer");
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn pop_parts<B: Block>(
-        &self,
-        body: &mut Vec<u8>,
-        loans: &mut Vec<Loan>,
-        block: &mut B,
-        deadline: Deadline,
-    ) -> Result<u64, PopError<B::Interrupt>> {
-        self.ring.pop_parts(body, loans, block, deadline)
+        let note = self.note(Kind::QueueGet, deadline);
+        self.ring.pop(into, &mut Noted { block, note }, deadline)
     }
 
     /// Waits until a record is inside, at most until `deadline`, and leaves it there. Who takes it next may be another.
@@ -313,7 +265,8 @@ impl Queue {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<(), PopError<B::Interrupt>> {
-        self.ring.wait_filled(block, deadline)
+        let note = self.note(Kind::QueueGet, deadline);
+        self.ring.wait_filled(&mut Noted { block, note }, deadline)
     }
 
     /// Takes the first record out if there is one now.
@@ -471,7 +424,8 @@ impl Queue {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn join<B: Block>(&self, block: &mut B, deadline: Deadline) -> Result<(), JoinError<B::Interrupt>> {
-        self.ring.join(block, deadline)
+        let note = self.note(Kind::QueueJoin, deadline);
+        self.ring.join(&mut Noted { block, note }, deadline)
     }
 }
 

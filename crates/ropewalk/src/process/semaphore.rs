@@ -1,6 +1,7 @@
 //! Permits between processes.
 
 use super::object::{Object, passed};
+use crate::wait_graph::{self, Noted};
 use ropewalk_os::{Block, Deadline};
 use ropewalk_shm::slab::Kind;
 use ropewalk_shm::sync::semaphore;
@@ -72,7 +73,8 @@ impl Semaphore {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn acquire<B: Block>(&self, block: &mut B, deadline: Deadline) -> Result<bool, B::Interrupt> {
-        semaphore::take(self.object.place(), block, deadline)
+        let note = self.object.note(wait_graph::Kind::Semaphore, deadline);
+        semaphore::take(self.object.place(), &mut Noted { block, note }, deadline)
     }
 
     /// Gives a permit; `false` if there are `most` already.

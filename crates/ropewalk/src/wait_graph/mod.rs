@@ -9,6 +9,7 @@
 //! | `waiting` | one wait from beginning to end: register, look, look again |
 //! | `declared` | waits that happen outside the engine |
 //! | `report` | what was found, as data and as a drawing |
+//! | `across` | waits that end in another process |
 //! | `settings` | raise, report or off; how long to hesitate |
 //!
 //! A lock that is free, or that comes free soon, never meets any of this: only a thread that is about to sleep
@@ -53,6 +54,7 @@
 //! });
 //! ```
 
+mod across;
 mod crew;
 mod declared;
 mod reason;
@@ -62,6 +64,8 @@ mod search;
 mod settings;
 mod waiting;
 
+pub(crate) use across::{Failing, Note, Noted};
+pub use across::{Holder, Joining, ProcessCycle, ProcessWait, Stopped, process_cycles, process_waits};
 pub use crew::Crew;
 pub use declared::{Alive, Declared, declare_end, declare_join};
 pub use reason::{Kind, Reason};

@@ -38,12 +38,42 @@ pub enum Kind {
     Join,
     /// A task for an idle worker of a pool.
     Work,
+    /// The end of a process.
+    Process,
 }
+
+/// Kinds in the order of their numbers on boards, which other processes read: from one on.
+const NUMBERED: [Kind; 14] = [
+    Kind::Lock,
+    Kind::ReentrantLock,
+    Kind::Mutex,
+    Kind::Condition,
+    Kind::Semaphore,
+    Kind::Event,
+    Kind::Barrier,
+    Kind::QueueGet,
+    Kind::QueuePut,
+    Kind::QueueJoin,
+    Kind::Future,
+    Kind::Join,
+    Kind::Work,
+    Kind::Process,
+];
 
 impl Kind {
     /// Whether only the owner, if there is one, can end such a wait.
     pub(super) fn is_certain(self) -> bool {
-        matches!(self, Kind::ReentrantLock | Kind::Mutex | Kind::Future | Kind::Join)
+        matches!(self, Kind::ReentrantLock | Kind::Mutex | Kind::Future | Kind::Join | Kind::Process)
+    }
+
+    /// Its number on a board.
+    pub(super) fn number(self) -> u32 {
+        NUMBERED.iter().position(|kind| *kind == self).map_or(0, |place| place as u32 + 1)
+    }
+
+    /// The kind that has a number; what nobody knows is a kind whose waits anybody could end.
+    pub(super) fn from_number(number: u32) -> Kind {
+        *NUMBERED.get((number as usize).wrapping_sub(1)).unwrap_or(&Kind::Work)
     }
 }
 
@@ -63,6 +93,7 @@ impl fmt::Display for Kind {
             Kind::Future => "future",
             Kind::Join => "end of thread",
             Kind::Work => "work for pool",
+            Kind::Process => "end of process",
         })
     }
 }

@@ -1,5 +1,6 @@
 //! What was found, as data and as a drawing.
 
+use super::across::ProcessCycle;
 use super::reason::Kind;
 use ropewalk_os::thread::ThreadId;
 use std::fmt;
@@ -104,6 +105,8 @@ pub enum Report<'a> {
     Cycle(&'a Cycle),
     /// Every thread sleeps, and nobody is left to wake one.
     Everyone(&'a [Wait]),
+    /// Threads of several processes.
+    Processes(&'a ProcessCycle),
 }
 
 impl fmt::Display for Wait {
@@ -140,6 +143,7 @@ impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Report::Cycle(cycle) => cycle.fmt(f),
+            Report::Processes(cycle) => cycle.fmt(f),
             Report::Everyone(waits) => {
                 write!(
                     f,

@@ -59,6 +59,15 @@ impl AnyLock {
         }
     }
 
+    /// As [`AnyLock::acquire`], for who must come back with it.
+    pub(crate) fn acquire_again(&self, py: Python<'_>) -> PyResult<()> {
+        match self.ours(py) {
+            Some(lock) if lock.take_at_once() => Ok(()),
+            Some(lock) => lock.take_again(self.lock.bind(py)).map(drop),
+            None => self.lock.bind(py).call_method0(intern!(py, "acquire")).map(drop),
+        }
+    }
+
     #[inline]
     pub(crate) fn release(&self, py: Python<'_>) -> PyResult<()> {
         match self.ours(py) {

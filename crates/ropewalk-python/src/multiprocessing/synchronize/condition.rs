@@ -34,7 +34,7 @@ impl Over {
         if slept.is_ok() {
             slept = self.condition.sleep(&waiting, &mut Attached(py), deadline);
         }
-        let back = (0..count).try_for_each(|_| self.lock.acquire(py));
+        let back = (0..count).try_for_each(|_| self.lock.acquire_again(py));
         let notified = self.condition.end(waiting);
         let ended = slept.and(back);
         if ended.is_err() && notified {

@@ -17,6 +17,7 @@
 
 use super::memory::{PyMemory, foreign};
 use crate::detach::Attached;
+use crate::error;
 use crate::once::imported;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::ffi;
@@ -198,6 +199,16 @@ impl SemLock {
     /// Takes it, waiting until the deadline; says whether it is taken.
     #[cold]
     pub(crate) fn take(&self, object: &Bound<'_, PyAny>, deadline: Deadline) -> PyResult<bool> {
+        self.take_in(Manner::Fails, object, deadline)
+    }
+
+    /// Takes it for a thread that must come back with it: another thread of a deadlock is told.
+    #[cold]
+    pub(crate) fn take_again(&self, object: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.take_in(Manner::ComesBack, object, Deadline::NEVER)
+    }
+
+    fn take_in(&self, manner: Manner, object: &Bound<'_, PyAny>, deadline: Deadline) -> PyResult<bool> {
         let py = object.py();
         if self.take_at_once() {
             return Ok(true);
@@ -207,7 +218,7 @@ impl SemLock {
                 let taken = if deadline.is_now() {
                     lock.take_from_the_dead()
                 } else {
-                    lock.acquire(&mut Attached(py), deadline)?
+                    self.wait_for(manner, lock, py, deadline)?
                 };
                 let Some(taken) = taken else { return Ok(false) };
                 self.note();
@@ -232,6 +243,22 @@ impl SemLock {
                 let message = format!("'{class}' object has no attribute '_semlock'");
                 Err(pyo3::exceptions::PyAttributeError::new_err(message))
             }
+        }
+    }
+
+    /// Only the thread that has it gives a reentrant lock back, so its wait may be in vain for certain.
+    fn wait_for(
+        &self,
+        manner: Manner,
+        lock: &Lock,
+        py: Python<'_>,
+        deadline: Deadline,
+    ) -> PyResult<Option<Taken>> {
+        let block = &mut Attached(py);
+        match (self.kind, manner) {
+            (0, Manner::Fails) => lock.acquire_owned(block, deadline).map_err(|why| error::stopped(py, why)),
+            (0, Manner::ComesBack) => lock.acquire_again(block, deadline),
+            _ => lock.acquire(block, deadline),
         }
     }
 
@@ -268,6 +295,13 @@ impl SemLock {
     }
 }
 
+/// What becomes of a wait that could never end.
+#[derive(Clone, Copy)]
+enum Manner {
+    Fails,
+    ComesBack,
+}
+
 /// Why something can not be given back.
 pub(crate) enum Refusal {
     NotMine,
@@ -283,7 +317,7 @@ fn warn_of_dead(object: &Bound<'_, PyAny>, pid: u32) -> PyResult<()> {
     let class = object.get_type().name()?;
     let message = CString::new(format!(
         "process {pid} ended while it held this {class}: what the lock protects may be half-done. \
-         This process holds it now."
+         This process has taken it over."
     ))?;
     PyErr::warn(py, category.bind(py), &message, 1)
 }

@@ -7,7 +7,9 @@ use ropewalk_os::{Block, Deadline};
 use std::time::Duration;
 
 /// The kind of a notice that means nothing but that.
-const LOOK_UP: u8 = 0;
+pub(super) const LOOK_UP: u8 = 0;
+/// How often the host looks whether there is room for a task, when nothing else would call it.
+const STUCK: Duration = Duration::from_millis(10);
 
 /// What came back.
 ///
@@ -50,7 +52,8 @@ pub enum Arrival<T> {
 
 impl<T> Crew<T> {
     /// The next answer or notice, waiting until `deadline`. An answer to a task that has come out already is dropped.
-    /// For one thread at a time, the host of the crew.
+    /// For one thread at a time, the host of the crew. It [posts](Crew::post) after each, and after `Empty`, which may come
+    /// before the deadline.
     ///
     /// # Errors
     /// [`PopError`].
@@ -83,7 +86,8 @@ impl<T> Crew<T> {
                 });
                 continue;
             }
-            if let Some(arrival) = self.read(block, deadline)? {
+            let until = if self.is_stuck() { deadline.earlier(Deadline::after(STUCK)) } else { deadline };
+            if let Some(arrival) = self.read(block, until)? {
                 return Ok(arrival);
             }
         }
@@ -122,7 +126,7 @@ impl<T> Crew<T> {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<Option<Arrival<T>>, PopError<B::Interrupt>> {
-        if !self.reading.enter(self.unfinished() == 1) {
+        if !self.reading.enter(self.only_one_is_out()) {
             return Ok(None);
         }
         // The host may have dealt with it just before it went.

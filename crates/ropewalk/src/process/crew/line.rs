@@ -9,6 +9,10 @@ pub(super) struct Waiting<T> {
     pub(super) priority: i64,
     pub(super) ticket: T,
     pub(super) record: Vec<u8>,
+    /// Buffers beside the record, kept for it until there is room.
+    pub(super) parts: Box<[Box<[u8]>]>,
+    /// Its owner knows that it was handed out, though there was no room in the end: it is not withdrawn any more.
+    pub(super) handed: bool,
 }
 
 /// Tasks of the ordinary priority stand in a plain queue, for there may be millions; the few others in a tree.
@@ -69,12 +73,20 @@ impl<T> Line<T> {
         Some(waiting)
     }
 
-    /// Out of the middle, by its number.
+    /// Out of the middle, by its number, unless it was handed out.
     pub(super) fn remove(&mut self, id: u64) -> Option<T> {
-        if let Some(priority) = self.ranks.remove(&id) {
-            return self.ranked.remove(&(std::cmp::Reverse(priority), id)).map(|waiting| waiting.ticket);
+        if let Some(&priority) = self.ranks.get(&id) {
+            let place = (std::cmp::Reverse(priority), id);
+            if self.ranked.get(&place).is_some_and(|waiting| waiting.handed) {
+                return None;
+            }
+            self.ranks.remove(&id);
+            return self.ranked.remove(&place).map(|waiting| waiting.ticket);
         }
         let place = self.place(id)?;
+        if self.plain[place].as_ref().is_some_and(|waiting| waiting.handed) {
+            return None;
+        }
         let waiting = self.plain[place].take()?;
         self.holes += 1;
         if self.holes > 32 && self.holes > self.plain.len() / 2 {
@@ -109,9 +121,14 @@ impl<T> Line<T> {
         self.plain.len() - self.holes + self.ranked.len()
     }
 
+    /// All, the first in line first.
+    pub(super) fn into_waiting(mut self) -> impl Iterator<Item = Waiting<T>> {
+        std::iter::from_fn(move || self.pop())
+    }
+
     /// All tickets, the first in line first.
-    pub(super) fn into_tickets(mut self) -> Vec<T> {
-        std::iter::from_fn(|| self.pop()).map(|waiting| waiting.ticket).collect()
+    pub(super) fn into_tickets(self) -> Vec<T> {
+        self.into_waiting().map(|waiting| waiting.ticket).collect()
     }
 }
 
@@ -122,7 +139,14 @@ mod tests {
     fn line(priorities: &[i64]) -> Line<u64> {
         let mut line = Line::default();
         for (id, &priority) in (1..).zip(priorities) {
-            line.push(Waiting { id, priority, ticket: id, record: Vec::new() });
+            line.push(Waiting {
+                id,
+                priority,
+                ticket: id,
+                record: Vec::new(),
+                parts: Box::default(),
+                handed: false,
+            });
         }
         line
     }

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `answers` | what came back |
 //! | `line` | the tasks that wait, the first in line first |
+//! | `posting` | tasks on their way from the line to the shared queue |
 //! | `window` | how many tasks the shared queue should hold |
 //! | `reading` | who reads the answers: a thread for all, or the one that waits |
 //! | `record` | how tasks and answers are written |
@@ -21,6 +22,7 @@
 
 mod answers;
 mod line;
+mod posting;
 mod reading;
 mod record;
 mod window;
@@ -29,12 +31,15 @@ mod worker;
 pub use answers::Arrival;
 pub use worker::{TakeError, Task, Worker};
 
+use super::flight::{Flight, Record};
 use super::{Fault, Identity, Loan, Options, PushError, Queue};
 use crate::primitive::Mutex;
 use line::{Line, Waiting};
 use reading::Reading;
+use ropewalk_os::clock;
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 use window::Window;
 
@@ -47,7 +52,7 @@ use window::Window;
 /// let crew = Crew::new()?;
 /// crew.set_workers(1);
 /// crew.enlist("the ticket", 0, b"task").unwrap();
-/// crew.post(|_ticket| Handed::Go).unwrap();
+/// crew.post(|_ticket| Handed::Go, &mut Plain).unwrap();
 ///
 /// // As another process would:
 /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
@@ -64,6 +69,8 @@ use window::Window;
 pub struct Crew<T> {
     tasks: Queue,
     answers: Queue,
+    /// Missing if there was no memory for it: then less is known of the dead.
+    flight: Option<Flight>,
     inside: Mutex<Inside<T>>,
     reading: Reading<T>,
 }
@@ -75,6 +82,10 @@ struct Inside<T> {
     posted: HashMap<u64, Posted<T>>,
     /// Tasks between the line and the queue, while their tickets are asked.
     moving: usize,
+    /// Whether a thread is moving tasks: one at a time, so that they stay in their order.
+    posting: bool,
+    /// Nothing is in the queue, and still it has no room for the first in line: workers hold its memory.
+    stuck: bool,
     window: Window,
     /// Records that dead processes had in hand, about which nobody has asked yet.
     fallen: Vec<(Identity, u64)>,
@@ -94,11 +105,12 @@ struct Posted<T> {
 /// What the owner of a ticket says when its task is about to be handed to the workers.
 ///
 /// ```
+/// use ropewalk::Plain;
 /// use ropewalk::process::{Crew, Handed};
 /// let crew = Crew::new()?;
 /// crew.enlist("wanted", 0, b"task").unwrap();
 /// crew.enlist("not wanted any more", 0, b"task").unwrap();
-/// crew.post(|ticket| if *ticket == "wanted" { Handed::Go } else { Handed::Drop }).unwrap();
+/// crew.post(|ticket| if *ticket == "wanted" { Handed::Go } else { Handed::Drop }, &mut Plain).unwrap();
 /// assert_eq!(crew.unfinished(), 1);
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -108,6 +120,39 @@ pub enum Handed {
     Go,
     /// It was withdrawn meanwhile: drop it.
     Drop,
+}
+
+/// A task whose worker has died.
+///
+/// ```
+/// use ropewalk::process::Crew;
+/// let crew = Crew::<u32>::new()?;
+/// if let Some(fallen) = crew.fell(4121).unwrap() {
+///     println!("task {} of {} ran {:?}", fallen.id, fallen.ticket, fallen.ran);
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Fallen<T> {
+    /// The number that [`Crew::enlist`] gave.
+    pub id: u64,
+    /// What was enlisted with the task.
+    pub ticket: T,
+    /// How long the worker had it in hand, about: since it was handed out, if the worker did not say when it took it.
+    pub ran: Duration,
+    /// What the worker had written down, if that is about this task.
+    pub record: Option<Record>,
+}
+
+impl<T> Fallen<T> {
+    fn new(id: u64, posted: Posted<T>, record: Option<Record>) -> Fallen<T> {
+        // Killed right after it took the task, it has not yet said so.
+        let record = record.filter(|record| record.task.is_some_and(|task| task.number == id));
+        let since = record.as_ref().and_then(|record| record.task).map(|task| task.since);
+        let ran = since.map(|since| Duration::from_nanos(clock::now().saturating_sub(since)));
+        Fallen { id, ticket: posted.ticket, ran: ran.unwrap_or_else(|| posted.since.elapsed()), record }
+    }
 }
 
 impl<T> Crew<T> {
@@ -121,17 +166,39 @@ impl<T> Crew<T> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn new() -> io::Result<Crew<T>> {
+        Crew::with(&Options::default())
+    }
+
+    /// As [`Crew::new`], with queues made to measure; that of tasks tracks in any case.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Options};
+    /// let crew = Crew::<u32>::with(&Options { max_block_bytes: 1 << 20, ..Options::default() })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn with(options: &Options) -> io::Result<Crew<T>> {
         let inside = Inside {
             line: Line::default(),
             posted: HashMap::new(),
             moving: 0,
+            posting: false,
+            stuck: false,
             window: Window::default(),
             fallen: Vec::new(),
             next: 1,
             closed: false,
         };
-        let tasks = Queue::with(&Options { track: true, ..Options::default() })?;
-        Ok(Crew { tasks, answers: Queue::unbounded()?, inside: Mutex::new(inside), reading: Reading::new() })
+        let tasks = Queue::with(&Options { track: true, ..*options })?.of_crew();
+        Ok(Crew {
+            tasks,
+            answers: Queue::with(options)?.of_crew(),
+            flight: Flight::create().ok(),
+            inside: Mutex::new(inside),
+            reading: Reading::new(),
+        })
     }
 
     /// The queue from which workers take.
@@ -154,6 +221,28 @@ impl<T> Crew<T> {
     /// ```
     pub fn answers(&self) -> &Queue {
         &self.answers
+    }
+
+    /// The memory in which workers [record](super::flight::Recorder) what they do, if there is any.
+    ///
+    /// ```
+    /// let crew = ropewalk::process::Crew::<u32>::new()?;
+    /// assert!(crew.flight().is_some());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn flight(&self) -> Option<BorrowedFd<'_>> {
+        self.flight.as_ref().map(AsFd::as_fd)
+    }
+
+    /// What the workers that record are doing.
+    ///
+    /// ```
+    /// let crew = ropewalk::process::Crew::<u32>::new()?;
+    /// assert!(crew.records().is_empty()); // there are none
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn records(&self) -> Vec<Record> {
+        self.flight.as_ref().map_or_else(Vec::new, Flight::records)
     }
 
     /// Says how many workers there are: it decides how many tasks are handed out ahead.
@@ -188,62 +277,12 @@ impl<T> Crew<T> {
         inside.next += 1;
         record::write_task(&mut record, id, body);
         let others = inside.line.len() + inside.moving + inside.posted.len();
-        inside.line.push(Waiting { id, priority, ticket, record });
+        inside.line.push(Waiting { id, priority, ticket, record, parts: Box::default(), handed: false });
         drop(inside);
         if others > 0 {
             self.reading.call();
         }
         Ok(id)
-    }
-
-    /// Hands tasks to the workers, as many as the window lets through. `hand` is asked about each ticket first, with no
-    /// lock held.
-    ///
-    /// # Errors
-    /// [`Refused`]: a task that the queue can never take, with its ticket; the others are handed on by the next call.
-    ///
-    /// ```
-    /// use ropewalk::process::{Crew, Handed};
-    /// let crew = Crew::new()?;
-    /// crew.enlist('a', 0, b"task").unwrap();
-    /// crew.post(|_| Handed::Drop).unwrap();
-    /// assert!(crew.is_idle());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn post(&self, mut hand: impl FnMut(&T) -> Handed) -> Result<(), Refused<T>> {
-        loop {
-            let waiting = {
-                let mut inside = self.inside.lock();
-                if inside.posted.len() + inside.moving >= inside.window.limit() {
-                    return Ok(());
-                }
-                let Some(waiting) = inside.line.pop() else { return Ok(()) };
-                inside.moving += 1;
-                waiting
-            };
-            let handed = hand(&waiting.ticket);
-            let mut inside = self.inside.lock();
-            inside.moving -= 1;
-            if handed == Handed::Drop {
-                drop(inside);
-                drop(waiting);
-                continue;
-            }
-            // Under the lock: who asks for a record by its number must find it.
-            match self.tasks.try_push(&waiting.record) {
-                Ok(sequence) => {
-                    let Waiting { id, ticket, record, .. } = waiting;
-                    inside.window.posted(record.len());
-                    let posted = Posted { ticket, sequence, len: record.len(), since: Instant::now() };
-                    inside.posted.insert(id, posted);
-                }
-                Err(PushError::Full) => {
-                    inside.line.push_again(waiting);
-                    return Ok(());
-                }
-                Err(why) => return Err(Refused { ticket: waiting.ticket, why }),
-            }
-        }
     }
 
     /// Takes a task back that no worker has been handed.
@@ -268,17 +307,22 @@ impl<T> Crew<T> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn withdraw_all(&self) -> Vec<T> {
-        let line = std::mem::take(&mut self.inside.lock().line);
-        line.into_tickets()
+        let mut inside = self.inside.lock();
+        let line = std::mem::take(&mut inside.line);
+        let (withdrawn, handed) = line.into_waiting().partition::<Vec<_>, _>(|waiting| !waiting.handed);
+        handed.into_iter().for_each(|waiting| inside.line.push(waiting));
+        drop(inside);
+        withdrawn.into_iter().map(|waiting| waiting.ticket).collect()
     }
 
-    /// Takes every task back, also those that workers were handed: their answers will be dropped.
+    /// Takes every task back, also those that workers were handed: their answers will be dropped. None is taken any more.
     ///
     /// ```
+    /// use ropewalk::Plain;
     /// use ropewalk::process::{Crew, Handed};
     /// let crew = Crew::new()?;
     /// crew.enlist('a', 0, b"task").unwrap();
-    /// crew.post(|_| Handed::Go).unwrap();
+    /// crew.post(|_| Handed::Go, &mut Plain).unwrap();
     /// assert_eq!(crew.give_up(), ['a']);
     /// assert!(crew.is_idle());
     /// # Ok::<(), std::io::Error>(())
@@ -287,6 +331,7 @@ impl<T> Crew<T> {
         let (line, posted) = {
             let mut inside = self.inside.lock();
             inside.window.forget();
+            inside.closed = true;
             (std::mem::take(&mut inside.line), std::mem::take(&mut inside.posted))
         };
         let mut posted: Vec<_> = posted.into_iter().collect();
@@ -294,8 +339,8 @@ impl<T> Crew<T> {
         posted.into_iter().map(|(_, posted)| posted.ticket).chain(line.into_tickets()).collect()
     }
 
-    /// The task that this process, which has died, had in hand: its ticket, and how long ago it was handed out. `None` if
-    /// it had answered all that it took, provided that its answers were read before.
+    /// The task that this process, which has died, had in hand. `None` if it had answered all that it took, provided that its
+    /// answers were read before.
     ///
     /// # Errors
     /// [`Fault`].
@@ -305,20 +350,22 @@ impl<T> Crew<T> {
     /// assert!(crew.fell(std::process::id()).unwrap().is_none()); // we live
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn fell(&self, pid: u32) -> Result<Option<(T, Duration)>, Fault> {
+    pub fn fell(&self, pid: u32) -> Result<Option<Fallen<T>>, Fault> {
+        let record = self.flight.as_ref().and_then(|flight| flight.take(pid));
         let lost = self.tasks.take_lost()?;
         let mut inside = self.inside.lock();
         inside.fallen.extend(lost);
-        let mut ticket = None;
+        let mut fallen = None;
         while let Some(place) = inside.fallen.iter().position(|(who, _)| who.pid == pid) {
             let (_, sequence) = inside.fallen.swap_remove(place);
             let id = inside.posted.iter().find(|(_, posted)| posted.sequence == sequence).map(|(id, _)| *id);
-            if let Some(posted) = id.and_then(|id| inside.posted.remove(&id)) {
+            if let Some((id, posted)) = id.and_then(|id| inside.posted.remove_entry(&id)) {
                 inside.window.lost(posted.len);
-                ticket = Some((posted.ticket, posted.since.elapsed()));
+                fallen = Some((id, posted));
             }
         }
-        Ok(ticket)
+        drop(inside);
+        Ok(fallen.map(|(id, posted)| Fallen::new(id, posted, record)))
     }
 
     /// Tasks that have not come out: in line, in the queue, in hand.
@@ -397,10 +444,11 @@ impl<T> Crew<T> {
 /// A task that can not be handed to any worker.
 ///
 /// ```
+/// use ropewalk::Plain;
 /// use ropewalk::process::{Crew, Handed, PushError, Refused};
 /// let crew = Crew::new()?;
 /// crew.enlist("the ticket", 0, b"task").unwrap();
-/// let posted: Result<(), Refused<&str>> = crew.post(|_| Handed::Go);
+/// let posted: Result<(), Refused<&str>> = crew.post(|_| Handed::Go, &mut Plain);
 /// assert!(posted.is_ok()); // it would take a task of a gibibyte
 /// # Ok::<(), std::io::Error>(())
 /// ```

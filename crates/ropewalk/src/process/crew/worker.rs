@@ -2,11 +2,12 @@
 
 use super::record;
 use crate::primitive::Arc;
-use crate::process::{Fault, OpenError, PopError, PushError, Queue};
-use ropewalk_os::{Block, Deadline};
+use crate::process::flight::Recorder;
+use crate::process::{Fault, Loan, OpenError, PopError, PushError, Queue};
+use ropewalk_os::{Block, Deadline, clock};
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A worker process's end of a [`Crew`](super::Crew).
 ///
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 ///
 /// let crew = Crew::new()?;
 /// crew.enlist((), 0, b"task").unwrap();
-/// crew.post(|_| Handed::Go).unwrap();
+/// crew.post(|_| Handed::Go, &mut Plain).unwrap();
 /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
 /// let task = worker.take(&mut Plain, Deadline::NEVER).unwrap();
 /// assert_eq!(worker.body(), b"task");
@@ -29,7 +30,11 @@ pub struct Worker {
     answers: Queue,
     /// Whether a task is in hand.
     busy: bool,
+    recorder: Option<&'static Recorder>,
+    /// Whether it has recorded nothing but that it starts.
+    is_new: bool,
     record: Vec<u8>,
+    loans: Vec<Loan>,
     answer: Vec<u8>,
 }
 
@@ -37,7 +42,8 @@ pub struct Worker {
 #[derive(Debug)]
 pub struct Task {
     id: u64,
-    since: Instant,
+    /// In nanoseconds of the clock.
+    since: u64,
 }
 
 /// Why there is no task.
@@ -89,7 +95,81 @@ impl Worker {
     }
 
     fn new(tasks: Queue, answers: Queue) -> Worker {
-        Worker { tasks: Arc::new(tasks), answers, busy: false, record: Vec::new(), answer: Vec::new() }
+        let (tasks, answers) = (tasks.of_crew(), answers.of_crew());
+        Worker {
+            tasks: Arc::new(tasks),
+            answers,
+            busy: false,
+            recorder: None,
+            is_new: false,
+            record: Vec::new(),
+            loans: Vec::new(),
+            answer: Vec::new(),
+        }
+    }
+
+    /// Records what is done from now on, for who asks when this process has died. It is starting until it first asks for a
+    /// task.
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Worker, flight::Recorder};
+    /// let crew = Crew::<u32>::new()?;
+    /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+    /// worker.record(Recorder::start(crew.flight().unwrap().try_clone_to_owned()?).unwrap().unwrap());
+    /// assert_eq!(crew.records().len(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn record(&mut self, recorder: &'static Recorder) {
+        self.recorder = Some(recorder);
+        self.is_new = true;
+    }
+
+    /// The task in hand is called this: others see it once the task was looked at.
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Worker};
+    /// let crew = Crew::<u32>::new()?;
+    /// let worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+    /// worker.called(b"resize"); // nobody records
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn called(&self, name: &[u8]) {
+        if let Some(recorder) = self.recorder {
+            recorder.call(name);
+        }
+    }
+
+    /// The task in hand was read and is being done.
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Worker};
+    /// let crew = Crew::<u32>::new()?;
+    /// let worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+    /// worker.running(); // nobody records
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn running(&self) {
+        if let Some(recorder) = self.recorder {
+            recorder.run();
+        }
+    }
+
+    /// The task in hand was done, and its answer is being written.
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Worker};
+    /// let crew = Crew::<u32>::new()?;
+    /// let worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+    /// worker.answering(); // nobody records
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn answering(&self) {
+        if let Some(recorder) = self.recorder {
+            recorder.answer();
+        }
     }
 
     /// Takes the next task in hand; its bytes are then in [`body`](Worker::body). If this process dies before it
@@ -111,7 +191,12 @@ impl Worker {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<Task, TakeError<B::Interrupt>> {
-        match self.tasks.pop_into(&mut self.record, block, deadline) {
+        if std::mem::take(&mut self.is_new)
+            && let Some(recorder) = self.recorder
+        {
+            recorder.rest();
+        }
+        match self.tasks.pop_parts(&mut self.record, &mut self.loans, block, deadline) {
             Ok(_) => self.busy = true,
             Err(PopError::Empty) => return Err(TakeError::None),
             Err(PopError::ShutDown) => return Err(TakeError::Dismissed),
@@ -120,7 +205,11 @@ impl Worker {
         }
         let id = record::number(&self.record)
             .ok_or(TakeError::Fault(Fault::Corrupt("a task without a number")))?;
-        Ok(Task { id, since: Instant::now() })
+        let since = clock::now();
+        if let Some(recorder) = self.recorder {
+            recorder.begin(id, since);
+        }
+        Ok(Task { id, since })
     }
 
     /// The bytes of the task in hand.
@@ -136,6 +225,19 @@ impl Worker {
         self.record.get(record::NUMBER..).unwrap_or(&[])
     }
 
+    /// The buffers that came with the task in hand, once.
+    ///
+    /// ```
+    /// use ropewalk::process::{Crew, Worker};
+    /// let crew = Crew::<u32>::new()?;
+    /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
+    /// assert!(worker.take_loans().is_empty());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn take_loans(&mut self) -> Vec<Loan> {
+        std::mem::take(&mut self.loans)
+    }
+
     /// Answers a task by a body and buffers beside it, waiting for room until `deadline`; then nothing is in hand any more.
     ///
     /// # Errors
@@ -146,7 +248,7 @@ impl Worker {
     /// use ropewalk::{Deadline, Plain};
     /// let crew = Crew::new()?;
     /// crew.enlist((), 0, b"task").unwrap();
-    /// crew.post(|_| Handed::Go).unwrap();
+    /// crew.post(|_| Handed::Go, &mut Plain).unwrap();
     /// let mut worker = Worker::open(&crew.tasks().place(), &crew.answers().place()).unwrap();
     /// let task = worker.take(&mut Plain, Deadline::NEVER).unwrap();
     /// worker.answer(&task, 0, b"done", &[], &mut Plain, Deadline::NEVER).unwrap();
@@ -161,13 +263,19 @@ impl Worker {
         block: &mut B,
         deadline: Deadline,
     ) -> Result<(), PushError<B::Interrupt>> {
-        record::write_answer(&mut self.answer, task.id, kind, task.since.elapsed(), body);
+        let now = clock::now();
+        let took = Duration::from_nanos(now.saturating_sub(task.since));
+        record::write_answer(&mut self.answer, task.id, kind, took, body);
         if parts.is_empty() {
             self.answers.push(&self.answer, block, deadline)?;
         } else {
             self.answers.push_parts(&self.answer, parts, block, deadline)?;
         }
+        if let Some(recorder) = self.recorder {
+            recorder.end(kind, now);
+        }
         self.tasks.put_down();
+        self.loans.clear();
         self.busy = false;
         Ok(())
     }
@@ -194,6 +302,9 @@ impl Drop for Worker {
     /// A process that lets go of the queue has nothing in hand; one that is about to end in the midst of a task must not
     /// look like that.
     fn drop(&mut self) {
+        if let Some(recorder) = self.recorder {
+            recorder.stop();
+        }
         if self.busy {
             std::mem::forget(Arc::clone(&self.tasks));
         }

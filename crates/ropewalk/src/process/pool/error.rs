@@ -1,5 +1,6 @@
 //! Why a task was not taken, and why it has no result.
 
+use crate::process::flight::Phase;
 use std::fmt;
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -109,8 +110,10 @@ pub struct WorkerDied {
     pub input: Vec<u8>,
     /// Which task of the pool it was, from 1.
     pub task: u64,
-    /// How long ago the task was handed to the workers.
+    /// How long the worker had it in hand, about.
     pub after: Duration,
+    /// What the worker was doing with it, if that is known.
+    pub phase: Option<Phase>,
     /// Whether the kernel has killed a process of this container for want of memory at about that time.
     pub out_of_memory: bool,
 }
@@ -206,7 +209,12 @@ impl fmt::Display for WorkerDied {
         }
         let input = self.input.escape_ascii();
         let more = if self.input.len() == WorkerDied::SHOWN { "..." } else { "" };
-        write!(f, " while doing {function}(b\"{input}\"{more}), task {task}, after {after:.1?}")
+        let doing = match self.phase {
+            Some(Phase::Reading | Phase::Starting) => "reading the input of",
+            Some(Phase::Answering) => "writing the result of",
+            Some(Phase::Running) | None => "doing",
+        };
+        write!(f, " while {doing} {function}(b\"{input}\"{more}), task {task}, after {after:.1?}")
     }
 }
 

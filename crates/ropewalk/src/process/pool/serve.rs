@@ -28,7 +28,12 @@ pub(super) fn serve(program: &Program, mut worker: Worker) -> ! {
             Err(TakeError::Fault(fault)) => give_up(&fault.to_string()),
             Err(TakeError::None | TakeError::Interrupted(_)) => continue,
         };
+        if let Some((name, _)) = call::part(worker.body()) {
+            worker.called(name.as_bytes());
+        }
+        worker.running();
         let (kind, body) = perform(program, worker.body());
+        worker.answering();
         match worker.answer(&task, kind, &body, &[], &mut Plain, Deadline::NEVER) {
             Ok(()) => {}
             Err(PushError::TooLong { most }) => {

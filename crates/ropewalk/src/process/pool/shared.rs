@@ -12,7 +12,7 @@ use super::started::{self, Change};
 use super::ticket::Ticket;
 use crate::future::Future;
 use crate::primitive::{Arc, Mutex};
-use crate::process::{Arrival, Crew, Handed, Refused};
+use crate::process::{Arrival, Crew, Fallen, Handed, PopError, Refused};
 use crate::sync::{Event, Semaphore};
 use ropewalk_os::{Deadline, Plain, cgroup};
 use std::fmt;
@@ -59,7 +59,7 @@ impl Shared {
     /// Hands out what may go.
     pub(super) fn post(&self) {
         let hand = |ticket: &Ticket| if ticket.begin() { Handed::Go } else { Handed::Drop };
-        while let Err(Refused { ticket, why }) = self.crew.post(hand) {
+        while let Err(Refused { ticket, why }) = self.crew.post(hand, &mut Plain) {
             ticket.settle(Err(TaskError::NotSent(why.to_string())));
         }
         // A task that was on its way while the pool was ended is found by who sent it.
@@ -123,6 +123,7 @@ impl Shared {
                     (notice::GONE, Some(pid)) => self.gone(pid),
                     _ => {}
                 },
+                Err(PopError::Empty) => {} // to post again
                 Err(error) => {
                     self.break_down(error.to_string());
                     return self.staff.lock().bury_all();
@@ -176,9 +177,10 @@ impl Shared {
             Err(fault) => return self.break_down(fault.to_string()),
         };
         self.replace(pid, status, ready || fell.is_some());
-        if let Some((ticket, after)) = fell {
+        if let Some(Fallen { ticket, ran, record, .. }) = fell {
             let out_of_memory = self.was_memory(status);
-            ticket.die(pid, status, after, out_of_memory);
+            let phase = record.and_then(|record| record.task).map(|task| task.phase);
+            ticket.die(pid, status, ran, phase, out_of_memory);
         }
     }
 

@@ -3,6 +3,7 @@
 use super::error::{Answer, TaskError, WorkerDied};
 use crate::future::Promise;
 use crate::primitive::Arc;
+use crate::process::flight::Phase;
 use crate::sync::Semaphore;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitStatus;
@@ -54,7 +55,14 @@ impl Ticket {
     }
 
     /// It went down with its worker.
-    pub(super) fn die(mut self, pid: u32, status: Option<ExitStatus>, after: Duration, out_of_memory: bool) {
+    pub(super) fn die(
+        mut self,
+        pid: u32,
+        status: Option<ExitStatus>,
+        after: Duration,
+        phase: Option<Phase>,
+        out_of_memory: bool,
+    ) {
         let death = WorkerDied {
             pid,
             status,
@@ -62,6 +70,7 @@ impl Ticket {
             input: std::mem::take(&mut self.input),
             task: self.task,
             after,
+            phase,
             out_of_memory,
         };
         self.settle(Err(TaskError::WorkerDied(death)));

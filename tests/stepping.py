@@ -1,0 +1,157 @@
+"""A process that is stepped through what it does, one instruction of user space at a time, to be killed in between.
+
+It is for Linux and a system that lets a process trace its child; `can_step` says whether it does. A forked child begins
+with what it is to do; a process that runs already is attached to, asleep or not.
+
+A step that puts the process to sleep is its last one: `Asleep`. Nothing else is woken by it, so it may be killed there
+like anywhere.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+import gc
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+
+FULL = os.environ.get("ROPEWALK_TEST_FULL") == "1"
+LIMIT = 240
+"""Seconds after which a process that neither goes on nor sleeps hangs."""
+MOMENTS = 8
+"""In the short form, at so many instructions of each act is its process killed."""
+STEPS = 8_000_000
+"""In the long form, so many instructions of one act at most, over all kills: then not each of them has its own."""
+
+_TRACEME, _SINGLESTEP, _ATTACH, _DETACH = 0, 9, 16, 17
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_ptrace = _libc.ptrace
+_ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+_ptrace.restype = ctypes.c_long
+
+
+class Stop(enum.Enum):
+    """Where a step has led."""
+
+    STOPPED = enum.auto()
+    ASLEEP = enum.auto()
+    ENDED = enum.auto()
+
+
+class Victim:
+    """A process under our hand, stopped."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._asleep = False
+        self._ended = False
+
+    @classmethod
+    def forked(cls, act: Callable[[], object], ready: Callable[[], object] = lambda: None) -> Victim:
+        """A child that has done `ready`, stands before `act`, and stops for good behind it."""
+        pid = os.fork()
+        if pid == 0:
+            try:
+                gc.disable()
+                ready()
+                if _ptrace(_TRACEME, 0, None, None) == 0:
+                    stop = partial(os.kill, os.getpid(), signal.SIGSTOP)
+                    stop()
+                    act()
+                    stop()
+            finally:
+                os._exit(1)
+        victim = cls(pid)
+        _, status = os.waitpid(pid, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            victim._ended = True
+            raise PermissionError("this system does not let a process trace its child")
+        return victim
+
+    @classmethod
+    def attached(cls, pid: int) -> Victim:
+        """A child of ours that runs already. It is in nobody's care but ours until it is killed."""
+        if _ptrace(_ATTACH, pid, None, None) != 0:
+            raise PermissionError(ctypes.get_errno(), "ptrace")
+        os.waitpid(pid, 0)
+        return cls(pid)
+
+    def step(self) -> Stop:
+        """One instruction further."""
+        if self._asleep:
+            return Stop.ASLEEP
+        if _ptrace(_SINGLESTEP, self.pid, None, None) != 0:
+            raise OSError(ctypes.get_errno(), "ptrace")
+        end = None
+        while True:
+            for _ in range(200):
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                if pid:
+                    self._ended = not os.WIFSTOPPED(status)
+                    over = self._ended or os.WSTOPSIG(status) == signal.SIGSTOP
+                    return Stop.ENDED if over else Stop.STOPPED
+                os.sched_yield()
+            if self._sleeps():
+                self._asleep = True
+                return Stop.ASLEEP
+            end = end or time.monotonic() + LIMIT
+            assert time.monotonic() < end, "it neither goes on nor sleeps"
+
+    def _sleeps(self) -> bool:
+        """Sleep is a state that lasts: it is seen twice."""
+        for _ in range(2):
+            with open(f"/proc/{self.pid}/stat") as stat:
+                if not stat.read().rpartition(") ")[2].startswith("S"):
+                    return False
+            time.sleep(0.001)
+        return True
+
+    def step_to(self, moment: int) -> int:
+        """So many instructions further, or to its end or its sleep; says how many."""
+        for steps in range(moment):
+            if self.step() is not Stop.STOPPED:
+                return steps
+        return moment
+
+    def kill(self, *, reap: bool = True) -> None:
+        """Ends it at once. Without `reap` somebody else waits for it."""
+        if not self._ended:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            if reap:
+                os.waitpid(self.pid, 0)
+            self._ended = True
+
+
+def can_step() -> bool:
+    """Whether this system lets us."""
+    try:
+        victim = Victim.forked(lambda: None)
+    except PermissionError:
+        return False
+    went = victim.step() is Stop.STOPPED
+    victim.kill()
+    return went
+
+
+def moments(instructions: int) -> Iterator[int]:
+    """At which of so many instructions to kill: all in the long form, evenly spread ones in the short one."""
+    count = min(instructions + 1, max(MOMENTS, STEPS // max(instructions, 1)) if FULL else MOMENTS)
+    for number in range(count):
+        yield number * instructions // max(count - 1, 1)
+
+
+@contextmanager
+def one_processor() -> Iterator[None]:
+    """This process and its children on one processor: a step is then a switch, and no flight to another core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
