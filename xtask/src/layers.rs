@@ -40,7 +40,7 @@ const LADDERS: [(&str, Ladder); 3] = [
     (
         "ropewalk",
         &[
-            &["primitive", "per_process", "model"],
+            &["primitive", "per_process", "model", "fiber"],
             &["signal"],
             &["park", "wait_graph", "lock_order", "host"],
             &["sync"],
@@ -53,7 +53,7 @@ const LADDERS: [(&str, Ladder); 3] = [
         "ropewalk-python",
         &[
             &["arguments", "build_class", "detach", "doctor", "error", "graft", "once", "original"],
-            &["codec"],
+            &["codec", "greenlet"],
             &["threading"],
             &["queue"],
             &["futures"],

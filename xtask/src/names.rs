@@ -20,7 +20,7 @@ const LONG: &[(&str, &str)] =
 
 pub fn check(root: &Path) -> io::Result<Findings> {
     let mut findings = Vec::new();
-    let files = source::files(root, &[".rs", ".py", ".pyi"])?;
+    let files = source::files(root, &[".rs", ".py", ".pyi", ".c", ".h"])?;
     for file in &files {
         name(file, &mut findings);
         length(file, LONG, &mut findings);

@@ -33,6 +33,20 @@ pub fn coarse() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
+/// Nanoseconds of processor time that this process has used.
+///
+/// ```
+/// use ropewalk_os::clock::processor_time;
+/// let before = processor_time();
+/// assert!(processor_time() >= before);
+/// ```
+pub fn processor_time() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: rule 1; this clock always exists too.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
 /// When a wait gives up: never, at once, or at a moment of the monotonic clock.
 ///
 /// A deadline is taken once, before the first sleep, so that interrupted and repeated sleeps of one wait

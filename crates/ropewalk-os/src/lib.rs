@@ -26,6 +26,9 @@
 //! | [`stream`] | pipes and sockets by their descriptors |
 //! | [`bell`] | a descriptor that is readable when somebody says so |
 //! | [`block`] | what a thread must give back before it sleeps |
+//! | [`context`] | stop a computation, go on with another on its own stack |
+//! | [`stack`] | memory for such a stack, with a guard |
+//! | [`checker`] | which memory is a stack, for a memory checker |
 //! | [`lookout`] | how long a thread sleeps at once that has to see signals |
 //! | [`sampler`] | somebody who looks at this process now and then, and when it crashes |
 //! | [`own_memory`] | this process's memory, read without trust |
@@ -49,9 +52,11 @@
 pub mod bell;
 pub mod block;
 pub mod cgroup;
+pub mod checker;
 pub mod child;
 pub mod children;
 pub mod clock;
+pub mod context;
 pub mod descriptors;
 pub mod fork;
 pub mod fork_copy;
@@ -68,6 +73,7 @@ pub mod sampler;
 pub mod shared_futex;
 pub mod shared_words;
 pub mod signal;
+pub mod stack;
 pub mod stream;
 pub mod thread;
 pub mod watcher;

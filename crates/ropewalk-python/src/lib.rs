@@ -15,6 +15,7 @@
 //! | `queue/` | what `queue` offers |
 //! | `futures/` | what `concurrent.futures` offers |
 //! | `processes/` | crews of worker processes |
+//! | `greenlet/` | what `greenlet` offers |
 //! | `multiprocessing/` | what `multiprocessing` offers |
 #![allow(missing_docs, reason = "names are documented where Python sees them, in the stubs")]
 
@@ -26,6 +27,7 @@ mod doctor;
 mod error;
 mod futures;
 mod graft;
+mod greenlet;
 mod multiprocessing;
 mod once;
 mod original;
@@ -48,5 +50,6 @@ fn _ropewalk(module: &Bound<'_, PyModule>) -> PyResult<()> {
     queue::register(module)?;
     futures::register(module)?;
     processes::register(module)?;
-    multiprocessing::register(module)
+    multiprocessing::register(module)?;
+    greenlet::register(module)
 }

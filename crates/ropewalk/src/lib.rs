@@ -45,6 +45,7 @@
 //! | [`queue`] | items from thread to thread: first in first out, last in first out, smallest first; bounded or not; with shutdown | [`Queue`](queue::Queue) |
 //! | [`future`] | a result to come: wait, cancel, callbacks, many at once | [`promise`](future::promise()) |
 //! | [`thread_pool`] | threads that do tasks from one line | [`ThreadPool`](thread_pool::ThreadPool) |
+//! | [`fiber`] | functions that stop in the middle, many in one thread | [`Hub`](fiber::Hub), [`Fiber`](fiber::Fiber) |
 //! | [`process`] | items and tasks from process to process, and locks between them, whoever of them is killed | [`Queue`](process::Queue), [`Pool`](process::Pool), [`Lock`](process::Lock) |
 //! | [`wait_graph`] | the doctor: who waits for what, and which waits can never end | [`waits`](wait_graph::waits) |
 //! | [`lock_order`] | orders of locks that will hang one day, found before they do | [`take_in_order`](sync::take_in_order) |
@@ -82,6 +83,7 @@
 //!
 //! There is no poisoning: a panic releases what its thread holds.
 
+pub mod fiber;
 pub mod future;
 pub mod host;
 pub mod lock_order;

@@ -5,8 +5,9 @@ its name, signature and docstring. What is told here is what the engine does. Ti
 """
 
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Any, Final, SupportsIndex, TypeAlias, final
+from contextvars import Context
+from types import FrameType, ModuleType, TracebackType
+from typing import Any, Final, NoReturn, SupportsIndex, TypeAlias, final
 
 from typing_extensions import Self, disjoint_base
 
@@ -23,6 +24,8 @@ __all__ = [
     "Event",
     "Future",
     "Gathering",
+    "GreenletError",
+    "GreenletExit",
     "Harvest",
     "JoinableProcessQueue",
     "Joining",
@@ -44,6 +47,7 @@ __all__ = [
     "WorkQueue",
     "Worker",
     "__version__",
+    "_greenlet",
     "begin_sem_lock",
     "class_statement",
     "cpu_limit",
@@ -52,7 +56,10 @@ __all__ = [
     "end_with",
     "ends_within",
     "forget_locks",
+    "getcurrent",
+    "gettrace",
     "graft",
+    "greenlet",
     "lifeline_another",
     "lifeline_begun",
     "lifeline_close",
@@ -78,6 +85,7 @@ __all__ = [
     "process_waits",
     "set_deadlock_mode",
     "set_lock_order",
+    "settrace",
     "stop_signal",
     "thread_ended",
     "told",
@@ -967,3 +975,86 @@ class Harvest:
         """Stores what a task gave; whether it was the last."""
     def skip(self) -> bool:
         """Counts a task that gave nothing; whether it was the last."""
+
+_greenlet: ModuleType
+"""``greenlet._greenlet`` as greenlet has it: these names, the C API in a capsule, and functions for tests."""
+
+class GreenletError(Exception):
+    """``greenlet.error``: a switch that cannot be, to another thread or to a greenlet whose parents are gone."""
+
+class GreenletExit(BaseException):
+    """Thrown into a greenlet to end it.  If nothing catches it, it is the greenlet's result, no error of its parent."""
+
+@disjoint_base
+class greenlet:
+    """A computation that can stop in the middle, and go on when it is switched to."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """A greenlet that has not begun; see ``__init__``."""
+
+    def __init__(self, run: Callable[..., Any] | None = ..., parent: greenlet | None = None) -> None:
+        """:param run: what it calls, with the arguments of the first ``switch()`` to it.
+        :param parent: the greenlet that goes on when it ends; the current one unless said otherwise.
+        """
+
+    def __bool__(self) -> bool:
+        """Whether it has begun, and not ended."""
+
+    def __getstate__(self) -> NoReturn:
+        """:raises TypeError: it cannot be copied or pickled."""
+
+    error: type[GreenletError]
+    GreenletExit: type[GreenletExit]
+    getcurrent: Callable[[], greenlet]
+    gettrace: Callable[[], Callable[..., Any] | None]
+    settrace: Callable[[Callable[..., Any] | None], Callable[..., Any] | None]
+
+    def switch(self, *args: Any, **kwargs: Any) -> Any:
+        """Goes on with this greenlet, and returns when somebody switches back.
+
+        :returns: what was given to that ``switch()``: one argument as it is, several as a tuple, named ones as a dict,
+            both as a tuple of the two; or what a child of the calling greenlet has returned.
+        :raises GreenletError: it belongs to another thread.
+        :raises MemoryError: there is no address space for its stack.
+        """
+
+    def throw(self, type: Any = ..., value: Any = None, traceback: Any = None, /) -> Any:
+        """Goes on with this greenlet, where the exception is raised; ``GreenletExit`` unless said otherwise.
+
+        :returns: as :meth:`switch`.
+        """
+
+    @property
+    def dead(self) -> bool:
+        """Whether it has ended, or can never go on because its thread has."""
+
+    @property
+    def gr_frame(self) -> FrameType | None:
+        """The frame that it stopped in; ``None`` if it runs, has not begun, or has ended."""
+
+    @property
+    def _stack_saved(self) -> int:
+        """0: nothing is ever copied."""
+
+    parent: greenlet | None
+    """The greenlet that goes on when it ends; ``None`` for a thread's first."""
+    run: Any
+    """What it will call; there is no such attribute once it has begun."""
+    gr_context: Context | None
+    """Its context of ``contextvars``."""
+
+def getcurrent() -> greenlet:
+    """The greenlet that runs.
+
+    :raises RuntimeError: the interpreter is being finalized.
+    """
+
+def gettrace() -> Callable[..., Any] | None:
+    """What is called at each switch of this thread, or ``None``."""
+
+def settrace(callback: Callable[..., Any] | None, /) -> Callable[..., Any] | None:
+    """Calls ``callback(event, (origin, target))`` at each switch of this thread; ``None`` for nothing.
+
+    :param callback: the event is ``"switch"`` or ``"throw"``. What it raises is thrown, and ends the tracing.
+    :returns: what was called before.
+    """

@@ -9,18 +9,20 @@ from __future__ import annotations
 import sys
 
 from ropewalk.errors import UnsupportedInterpreter
-from ropewalk.installer import guests, lazy, patch
+from ropewalk.installer import greenlets, guests, lazy, patch
 
 __all__ = ["install", "installed", "uninstall"]
 
 
-def install(*, locks: bool = True) -> bool:
+def install(*, locks: bool = True, greenlet: bool = True) -> bool:
     """Makes this interpreter's ``threading``, ``queue`` and ``concurrent.futures`` run on the engine.
 
-    Objects made before stay valid.  Calling it again is harmless.
+    Objects made before stay valid.  Calling it again is harmless.  Who imports ``greenlet`` from then on gets
+    :mod:`ropewalk.greenlet`.
 
     :param locks: also replace ``Lock``, ``RLock`` and ``Condition``; without them waits for locks are invisible to the
         deadlock reports.
+    :param greenlet: also stand in for the package ``greenlet``, unless the program has imported it already.
     :returns: whether ropewalk is installed now.  ``False``, with a ``RuntimeWarning`` that says why, in a
         subinterpreter and after gevent's or eventlet's monkey patching of threads.
     :raises UnsupportedInterpreter: on a free-threaded build.
@@ -41,12 +43,15 @@ def install(*, locks: bool = True) -> bool:
         return False
     patch.activate(locks=locks)
     guests.watch(uninstall)
-    lazy.start(patch.apply)
+    lazy.start(patch.apply, greenlet=greenlet and greenlets.are_possible())
     return True
 
 
 def uninstall() -> None:
-    """Gives the standard modules their own objects back. Objects made meanwhile stay valid."""
+    """Gives the standard modules their own objects back. Objects made meanwhile stay valid.
+
+    A program that has imported ``greenlet`` meanwhile keeps what it got.
+    """
     lazy.stop()
     patch.deactivate()
 

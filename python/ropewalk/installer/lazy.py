@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
-from ropewalk.installer import guests, patch
+from ropewalk.installer import greenlets, guests, patch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from importlib.machinery import ModuleSpec
+    from importlib.metadata import Distribution
     from types import ModuleType
     from typing import Any
 
@@ -49,13 +50,22 @@ class _Loader:
 class _Finder:
     """Stands first in ``sys.meta_path`` and answers for the modules that we patch, and for no other."""
 
+    __ropewalk__ = True
+
     def __init__(self, apply: Apply) -> None:
         self._apply = apply
         self._finding: set[str] = set()
+        #: Whether ``greenlet`` is ours.
+        self.greenlet = False
+
+    def find_distributions(self, context: Any = None) -> Iterable[Distribution]:
+        return greenlets.distributions(getattr(context, "name", None)) if self.greenlet else ()
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        if name == greenlets.NAME:
+            return greenlets.spec(_find(name, path, target)) if self.greenlet else None
         if name in patch.MODULES:
             apply = self._apply
         elif name in guests.MODULES:
@@ -97,10 +107,13 @@ def _find(name: str, path: Sequence[str] | None, target: ModuleType | None) -> M
     return None
 
 
-def start(apply: Apply) -> None:
+def start(apply: Apply, *, greenlet: bool) -> None:
     """Watches imports from now on."""
-    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder(apply))
+    finders = [finder for finder in sys.meta_path if isinstance(finder, _Finder)]
+    if not finders:
+        finders = [_Finder(apply)]
+        sys.meta_path.insert(0, finders[0])
+    finders[0].greenlet = greenlet
 
 
 def stop() -> None:

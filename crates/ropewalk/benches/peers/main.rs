@@ -1,10 +1,11 @@
-//! The engine beside std, parking_lot, crossbeam-channel and rayon.
+//! The engine beside std, parking_lot, crossbeam-channel, rayon and corosensei.
 //!
 //!     cargo bench -p ropewalk
 //!
 //! Compare medians of one group, and of several runs: only ratios mean anything.
 #![allow(clippy::unwrap_used, reason = "a bench")]
 
+mod fiber;
 mod lock;
 mod pool;
 mod process;

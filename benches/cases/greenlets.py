@@ -1,0 +1,42 @@
+"""Greenlets beside the package greenlet, and gevent and SQLAlchemy on both: programs of their own, in turns."""
+
+import sys
+from functools import partial
+
+from rig.case import Reading, figure
+from rig.children import answer
+
+#: What of `programs/greenlets.py`, its name, and its bar.
+CASES = (
+    ("switch", "greenlet: switch there and back", 4),
+    ("deep", "greenlet: the same, 100 calls deep", 12 if sys.version_info >= (3, 12) else 4),
+    ("create", "greenlet: create, run, end", 20),
+    ("live", "greenlet: 1,000 alive, each suspended once", 10),
+    ("gevent_spawn", "gevent: spawn and joinall", 2.5),
+    ("gevent_sleep", "gevent: sleep(0)", 1.6),
+    ("gevent_queue", "gevent: Queue there and back", 1.2),
+    ("sqlalchemy", "SQLAlchemy: greenlet_spawn", 6),
+)
+
+
+def best(what, turns, setting):
+    found = {side: float("inf") for side in setting.sides}
+    for turn in range(max(2, setting.scaled(turns))):
+        for side in setting.sides[:: 1 if turn % 2 else -1]:
+            found[side] = min(found[side], float(answer("greenlets.py", side, what)))
+    return (found[side] for side in setting.sides)
+
+
+def timed(what, setting):
+    stock, ours = best(what, 10, setting)
+    return Reading("us", stock, ours, stock / ours, note="processor time, the least of several programs")
+
+
+def weighed(setting):
+    stock, ours = best("memory", 2, setting)
+    return Reading("B", stock, ours, stock / ours, note="resident memory and page tables, 8 MiB stacks")
+
+
+for what, name, bar in CASES:
+    figure(name, at_least=bar)(partial(timed, what))
+figure("greenlet: memory of each of 100,000 suspended", at_least=1 / 1.5)(weighed)

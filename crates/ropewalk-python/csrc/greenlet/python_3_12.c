@@ -1,0 +1,111 @@
+/* CPython 3.12: as 3.11, but the loop puts a frame of its own below those of a call, and recursion in C has its own limit. */
+#define Py_BUILD_CORE
+#include "greenlet.h"
+#include <internal/pycore_frame.h>
+
+#define FRAME_CODE(frame) ((frame)->f_code)
+#define FRAME_FUNCTION(frame) ((frame)->f_funcobj)
+#define FRAME_OWNED_BY_CSTACK_IS_A_FRAME
+#include "frames.h"
+
+/* Its name has changed within 3.12. */
+#ifndef Py_C_RECURSION_LIMIT
+#define Py_C_RECURSION_LIMIT C_RECURSION_LIMIT
+#endif
+
+struct saved {
+    PyObject *context;
+    _PyErr_StackItem exc_state;
+    _PyErr_StackItem *exc_info; /* NULL: the thread state's own */
+    _PyCFrame *cframe;
+    int depth;
+    int c_remaining;
+    int delete_nesting;
+    struct data_stack data_stack;
+    _PyCFrame root;
+};
+SAVED_FITS;
+
+void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct saved *to, void *to_context) {
+    PyThreadState *thread = PyThreadState_Get();
+    from->context = thread->context;
+    from->exc_state = thread->exc_state;
+    from->exc_info = thread->exc_info == &thread->exc_state ? NULL : thread->exc_info;
+    from->cframe = thread->cframe;
+    from->depth = thread->py_recursion_limit - thread->py_recursion_remaining;
+    from->c_remaining = thread->c_recursion_remaining;
+    from->delete_nesting = thread->trash.delete_nesting;
+    data_stack_save(thread, &from->data_stack);
+
+    thread->context = to->context;
+    thread->context_ver++;
+    to->context = NULL;
+    thread->exc_state = to->exc_state;
+    thread->exc_info = to->exc_info == NULL ? &thread->exc_state : to->exc_info;
+    to->exc_state.exc_value = NULL;
+    thread->cframe = to->cframe;
+    thread->py_recursion_remaining = thread->py_recursion_limit - to->depth;
+    thread->c_recursion_remaining = to->c_remaining;
+    thread->trash.delete_nesting = to->delete_nesting;
+    data_stack_load(thread, &to->data_stack);
+    ropewalk_greenlet_jump(from_context, to_context, 0);
+}
+
+void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room) {
+    (void)start;
+    PyThreadState *thread = PyThreadState_Get();
+    saved->exc_state.exc_value = NULL;
+    saved->exc_state.previous_item = NULL;
+    saved->exc_info = NULL;
+    saved->root.current_frame = NULL;
+    saved->root.previous = &thread->root_cframe;
+    saved->cframe = &saved->root;
+    saved->depth = thread->py_recursion_limit - thread->py_recursion_remaining;
+    saved->c_remaining = Py_C_RECURSION_LIMIT; /* a stack of its own has room for all of it */
+    saved->delete_nesting = 0;
+    data_stack_begin(&saved->data_stack, top, room);
+}
+
+PyObject *ropewalk_greenlet_frame(struct saved *saved) {
+    PyThreadState *thread = PyThreadState_Get();
+    _PyCFrame *running = thread->cframe;
+    int collects = PyGC_Disable(); /* rule 3: the thread state is another's for a moment */
+    thread->cframe = saved->cframe;
+    PyFrameObject *frame = PyThreadState_GetFrame(thread);
+    thread->cframe = running;
+    if (collects) {
+        PyGC_Enable();
+    }
+    return (PyObject *)frame;
+}
+
+int ropewalk_greenlet_has_frames(void) { return PyThreadState_Get()->cframe->current_frame != NULL; }
+
+int ropewalk_greenlet_abandon(struct saved *saved) {
+    _PyInterpreterFrame *top = saved->cframe->current_frame;
+    int held = frames_are_held(top);
+    if (!held) {
+        frames_let_go(top);
+        data_stack_end(&saved->data_stack);
+    }
+    return !held;
+}
+
+int ropewalk_greenlet_traverse(struct saved *saved, visitproc visit, void *arg) {
+    Py_VISIT(saved->context);
+    Py_VISIT(saved->exc_state.exc_value);
+    return 0;
+}
+
+void ropewalk_greenlet_clear(struct saved *saved) {
+    Py_CLEAR(saved->context);
+    Py_CLEAR(saved->exc_state.exc_value);
+}
+
+void ropewalk_greenlet_enter_tracing(void) { PyThreadState_EnterTracing(PyThreadState_Get()); }
+
+void ropewalk_greenlet_leave_tracing(void) { PyThreadState_LeaveTracing(PyThreadState_Get()); }
+
+long ropewalk_greenlet_delete_nesting(void) { return PyThreadState_Get()->trash.delete_nesting; }
+
+int ropewalk_greenlet_is_possible(void) { return 1; }

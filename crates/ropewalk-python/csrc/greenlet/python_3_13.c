@@ -1,0 +1,103 @@
+/* CPython 3.13: the running frame is the thread state's, and objects whose release was put off are in a list of its own. */
+#define Py_BUILD_CORE
+#include "greenlet.h"
+#include <internal/pycore_frame.h>
+
+#define FRAME_CODE(frame) ((PyCodeObject *)(frame)->f_executable)
+#define FRAME_FUNCTION(frame) ((frame)->f_funcobj)
+#define FRAME_OWNED_BY_CSTACK_IS_A_FRAME
+#include "frames.h"
+
+struct saved {
+    PyObject *context;
+    _PyErr_StackItem exc_state;
+    _PyErr_StackItem *exc_info; /* NULL: the thread state's own */
+    _PyInterpreterFrame *frame;
+    int depth;
+    int c_remaining;
+    PyObject *delete_later;
+    struct data_stack data_stack;
+};
+SAVED_FITS;
+
+void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct saved *to, void *to_context) {
+    PyThreadState *thread = PyThreadState_Get();
+    from->context = thread->context;
+    from->exc_state = thread->exc_state;
+    from->exc_info = thread->exc_info == &thread->exc_state ? NULL : thread->exc_info;
+    from->frame = thread->current_frame;
+    from->depth = thread->py_recursion_limit - thread->py_recursion_remaining;
+    from->c_remaining = thread->c_recursion_remaining;
+    from->delete_later = thread->delete_later;
+    data_stack_save(thread, &from->data_stack);
+
+    thread->context = to->context;
+    thread->context_ver++;
+    to->context = NULL;
+    thread->exc_state = to->exc_state;
+    thread->exc_info = to->exc_info == NULL ? &thread->exc_state : to->exc_info;
+    to->exc_state.exc_value = NULL;
+    thread->current_frame = to->frame;
+    thread->py_recursion_remaining = thread->py_recursion_limit - to->depth;
+    thread->c_recursion_remaining = to->c_remaining;
+    thread->delete_later = to->delete_later;
+    data_stack_load(thread, &to->data_stack);
+    ropewalk_greenlet_jump(from_context, to_context, 0);
+}
+
+void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room) {
+    (void)start;
+    PyThreadState *thread = PyThreadState_Get();
+    saved->exc_state.exc_value = NULL;
+    saved->exc_state.previous_item = NULL;
+    saved->exc_info = NULL;
+    saved->frame = NULL;
+    saved->depth = thread->py_recursion_limit - thread->py_recursion_remaining;
+    saved->c_remaining = Py_C_RECURSION_LIMIT; /* a stack of its own has room for all of it */
+    saved->delete_later = NULL;
+    data_stack_begin(&saved->data_stack, top, room);
+}
+
+PyObject *ropewalk_greenlet_frame(struct saved *saved) {
+    PyThreadState *thread = PyThreadState_Get();
+    _PyInterpreterFrame *running = thread->current_frame;
+    int collects = PyGC_Disable(); /* rule 3: the thread state is another's for a moment */
+    thread->current_frame = saved->frame;
+    PyFrameObject *frame = PyThreadState_GetFrame(thread);
+    thread->current_frame = running;
+    if (collects) {
+        PyGC_Enable();
+    }
+    return (PyObject *)frame;
+}
+
+int ropewalk_greenlet_has_frames(void) { return PyThreadState_Get()->current_frame != NULL; }
+
+int ropewalk_greenlet_abandon(struct saved *saved) {
+    _PyInterpreterFrame *top = saved->frame;
+    int held = frames_are_held(top);
+    if (!held) {
+        frames_let_go(top);
+        data_stack_end(&saved->data_stack);
+    }
+    return !held;
+}
+
+int ropewalk_greenlet_traverse(struct saved *saved, visitproc visit, void *arg) {
+    Py_VISIT(saved->context);
+    Py_VISIT(saved->exc_state.exc_value);
+    return 0;
+}
+
+void ropewalk_greenlet_clear(struct saved *saved) {
+    Py_CLEAR(saved->context);
+    Py_CLEAR(saved->exc_state.exc_value);
+}
+
+void ropewalk_greenlet_enter_tracing(void) { PyThreadState_EnterTracing(PyThreadState_Get()); }
+
+void ropewalk_greenlet_leave_tracing(void) { PyThreadState_LeaveTracing(PyThreadState_Get()); }
+
+long ropewalk_greenlet_delete_nesting(void) { return -1; }
+
+int ropewalk_greenlet_is_possible(void) { return 1; }
