@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 from ropewalk.concurrent.futures import ProcessPoolExecutor, wait
+from ropewalk.errors import WorkerDied
 from ropewalk.processes.watcher import reap
 
 from tests.processes import tasks
@@ -243,3 +244,11 @@ def test_threads_that_cannot_be_started_break_the_pool_and_leave_nobody(monkeypa
     for thread in begun[: nth - 1]:
         thread.join(LONG)
         assert not thread.is_alive()
+
+
+def test_what_ends_a_worker_while_it_reads_a_task_costs_that_task(executor):
+    doomed = executor.submit(abs, tasks.ExitsWhenRead())
+    with pytest.raises(WorkerDied) as died:
+        doomed.result(LONG)
+    assert died.value.exitcode == 3
+    assert executor.submit(abs, -1).result(LONG) == 1

@@ -263,3 +263,10 @@ def asks_for_signals_of_its_sentinel():
 
     parent = multiprocessing.parent_process()
     return bool(fcntl.fcntl(parent.sentinel, fcntl.F_GETFL) & os.O_ASYNC)
+
+
+class ExitsWhenRead:
+    """Its worker ends while it reads the task."""
+
+    def __reduce__(self):
+        return sys.exit, (3,)

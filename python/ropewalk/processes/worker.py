@@ -164,6 +164,8 @@ class Shift:
             except manner.caught as error:
                 if gate is not None:
                     gate.is_open = False
+                if unread and not isinstance(error, Exception):
+                    raise  # what ends a process ends it, also while a task is read
                 failed = error
         except Exception as error:
             # The gate was hit while it was being closed.
