@@ -86,10 +86,12 @@ def doctor_contended(modules):
 def take_over(setting):
     """From the kill to the end of `acquire()` in a process that waited for the lock; the worst of all kills is held."""
     try:
+        import ropewalk
         from ropewalk import _ropewalk
         from ropewalk.multiprocessing.context import CONTEXTS
     except ImportError:
         raise NotThere("ropewalk has no locks between processes") from None
+    ropewalk.deadlock = "raise"  # whatever the case before has left: waits are seen only then
     ctx = CONTEXTS["fork"]
     taken = []
     kills = setting.scaled(KILLS)
