@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ropewalk import _ropewalk
 from ropewalk.cli import doctor
 
 from tests.cli.place import RUNNER, Place, Ran, environment
@@ -157,6 +158,108 @@ def test_a_process_without_ropewalk_is_said_so(place: Place) -> None:
         f"ropewalk doctor: neither process {stock.pid} nor any below it has ropewalk loaded: "
         "nothing is known of its waits\n"
     )
+
+
+GREENLETS = """
+import os, queue
+from ropewalk.greenlet import getcurrent, greenlet
+main = getcurrent()
+def inner():
+    main.switch()
+def outer():
+    inner()
+class Worker(greenlet):
+    pass
+children = [Worker(outer) for _ in range(40)]
+for child in children:
+    child.switch()
+print(id(children[0]), flush=True)
+while {then}:
+    pass
+"""
+
+
+@contextlib.contextmanager
+def greenlets_in(place: Place, text: str) -> Iterator[tuple[int, int]]:
+    place.put("program.py", text)
+    with subprocess.Popen(
+        [*RUNNER, "program.py"], cwd=place.folder, env=environment(), stdout=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdout is not None
+        try:
+            yield program.pid, int(program.stdout.readline())
+        finally:
+            program.kill()
+
+
+def test_greenlets_are_seen_in_a_program_that_is_not_asked(place: Place) -> None:
+    with greenlets_in(place, GREENLETS.replace("{then}", "True")) as (pid, first):
+        found = facts(place.run([*RUNNER, "doctor", "--json", str(pid)]))
+        shown = place.run([*RUNNER, "doctor", str(pid)])
+    assert found["greenlets_unseen"] == {}
+    assert len(found["greenlets"]) == 40
+    (one,) = [one for one in found["greenlets"] if one["id"] == first]
+    assert (one["name"], one["parent"], one["thread"]) == ("Worker outer", "main greenlet", "MainThread")
+    assert (one["process"], one["what"], one["called"]) == (pid, "switch", None)
+    path = os.path.join(os.path.realpath(place.folder), "program.py")
+    assert one["stack"] == [
+        {"file": path, "line": 6, "function": "inner"},
+        {"file": path, "line": 8, "function": "outer"},
+    ]
+    assert f"suspended greenlets of process {pid}:" in shown.output
+    assert "MainThread, 40 times Worker outer, the first 0x" in shown.output
+    assert "child of main greenlet, wait to be switched to, at program.py:6 in inner" in shown.output
+
+
+def test_greenlets_that_never_stand_still_can_be_looked_at(place: Place) -> None:
+    text = GREENLETS.replace("    main.switch()", "    while True: main.switch()")
+    text = text.replace("while {then}:\n    pass", "while True:\n    for child in children: child.switch()")
+    with greenlets_in(place, text) as (pid, _):
+        for _ in range(200):
+            found = _ropewalk.process_greenlets(pid)
+            assert 40 <= len(found) <= 41
+            assert {one[2] for one in found} == {"Worker", "greenlet.greenlet"}
+
+
+def test_under_gevent_it_tells_what_greenlets_wait_for(place: Place) -> None:
+    text = """
+import gevent, gevent.event, gevent.queue
+event, jobs = gevent.event.Event(), gevent.queue.Queue()
+def event_wait(): event.wait()
+def queue_get(): jobs.get()
+def sleeps(): gevent.sleep(1000)
+children = [gevent.spawn(function) for function in (event_wait, queue_get, sleeps)]
+gevent.sleep(0)
+print(id(children[0]), flush=True)
+gevent.joinall(children)
+"""
+    with greenlets_in(place, text) as (pid, _):
+        while True:
+            found = facts(place.run([*RUNNER, "doctor", "--json", str(pid)]))["greenlets"]
+            if any(one["name"] == "main greenlet" for one in found):
+                break
+    told = sorted((one["name"], one["what"], one["called"], one["parent"]) for one in found)
+    assert told == [
+        ("Greenlet event_wait", "wait", "event", "Hub"),
+        ("Greenlet queue_get", "get", "jobs", "Hub"),
+        ("Greenlet sleeps", "sleep", None, "Hub"),
+        ("main greenlet", "joinall", None, None),
+    ]
+
+
+def test_greenlets_that_may_not_be_seen_are_said_so(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_: int) -> None:
+        raise PermissionError("look as root")
+
+    with greenlets_in(place, "import gevent._gevent_cgreenlet\n" + GREENLETS.replace("{then}", "True")) as (pid, _):
+        monkeypatch.setattr(_ropewalk, "process_greenlets", refuse)
+        assert doctor.show(pid, as_json=False) == doctor.NOTHING_WRONG
+        assert f"the greenlets of process {pid} cannot be seen: look as root" in capsys.readouterr().out
+        doctor.show(pid, as_json=True)
+        ((found,)) = json.loads(capsys.readouterr().out)["programs"]
+        assert found["greenlets_unseen"] == {str(pid): "look as root"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")

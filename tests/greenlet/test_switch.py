@@ -101,6 +101,7 @@ def test_a_subclass_may_have_run_as_a_method():
 
     doubler = Doubler()
     assert [doubler.switch(n) for n in range(5)] == [0, 2, 4, 6, 8]
+    doubler.throw()  # its frame holds it: nobody else would end it
 
 
 def test_a_thousand_greenlets_stand_side_by_side():

@@ -66,6 +66,7 @@ pub mod identity;
 pub mod lifeline;
 pub mod lookout;
 pub mod memory;
+pub mod other_memory;
 pub mod own_memory;
 pub mod resident;
 pub mod robust;

@@ -1,8 +1,8 @@
 """`ropewalk doctor`: who waits for whom in a running program, over all its processes, and which waits can never end.
 
-Nothing is asked of the program: what its threads wait for they have written down themselves, where others can read it.
-A wait on something that only one process has, such as a lock of `threading`, is not among that; `kill -QUIT` of that
-process prints those.
+Nothing is asked of the program: what its threads wait for they have written down themselves, where others can read it;
+suspended greenlets are found in its memory.  A wait on something that only one process has, such as a lock of
+`threading`, is not among that; `kill -QUIT` of that process prints those.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from ropewalk import _ropewalk
 from ropewalk.cli.ps import described
 from ropewalk.cli.tree import CannotLook, Process, Segment, programs, segments, tree
-from ropewalk.doctor import processes
+from ropewalk.doctor import greenlets, processes
 from ropewalk.doctor.scene import Wait
 
 #: Exit codes. 2 is a wrong command line.
@@ -43,6 +43,9 @@ class Finding:
     segments: list[Segment] = field(default_factory=list)
     #: Processes that could not be looked into, and why.
     unseen: dict[int, str] = field(default_factory=dict)
+    #: Suspended greenlets; and the processes whose greenlets could not be seen, and why.
+    greenlets: list[Wait] = field(default_factory=list)
+    greenlets_unseen: dict[int, str] = field(default_factory=dict)
 
     @property
     def held(self) -> list[tuple[int, int, int, bool]]:
@@ -92,6 +95,13 @@ def examine(root: Process) -> Finding:
             continue
         except OSError as error:
             finding.unseen[pid] = str(error)
+            continue
+        try:
+            finding.greenlets += greenlets.of_process(pid)
+        except ProcessLookupError:
+            continue
+        except OSError as error:
+            finding.greenlets_unseen[pid] = str(error)
     for certain, closed, told in _ropewalk.process_cycles(pids):
         finding.circles.append(Circle(certain, closed, [processes.wait(one) for one in told]))
     # Who was awake for a moment, and asleep again when the circles were looked for.
@@ -107,6 +117,13 @@ def _text(finding: Finding) -> str:
     lines = [f"{root.command} (process {root.pid})"]
     waiting = {wait.process for wait in finding.waits}
     lines += [f"  {line}" for line in processes.table(finding.waits)]
+    for pid in dict.fromkeys(wait.process for wait in finding.greenlets):
+        lines.append(f"  suspended greenlets of process {pid}:")
+        own = [wait for wait in finding.greenlets if wait.process == pid]
+        lines += [f"    {line}" for line in greenlets.table(own)]
+    for pid, reason in finding.greenlets_unseen.items():
+        if _may_have_greenlets(pid):
+            lines.append(f"  the greenlets of process {pid} cannot be seen: {reason}")
     for process in root.all():
         if process.pid in finding.unseen:
             lines.append(f"  process {process.pid} cannot be looked into: {finding.unseen[process.pid]}")
@@ -121,6 +138,16 @@ def _text(finding: Finding) -> str:
     if not finding.circles:
         return "\n".join([*lines, "  no circle: nothing shows that any of these waits is in vain"])
     return "\n".join([*lines, *(f"\n{circle}" for circle in finding.circles)])
+
+
+def _may_have_greenlets(pid: int) -> bool:
+    """Whether a framework that makes greenlets is loaded: most programs have none, and nothing is missing then."""
+    try:
+        with open(f"/proc/{pid}/maps") as maps:
+            text = maps.read()
+    except OSError:
+        return False
+    return "/gevent/" in text or "/greenlet/" in text
 
 
 def _shared(segment: Segment) -> str | None:
@@ -143,6 +170,7 @@ def _facts(finding: Finding) -> dict[str, Any]:
             for process in finding.root.all()
         ],
         "waits": list(map(_fact, finding.waits)),
+        "greenlets": list(map(_greenlet_fact, finding.greenlets)),
         "held": [
             {"memory": memory, "number": number, "owner": owner, "owner_lives": lives}
             for memory, number, owner, lives in finding.held
@@ -158,6 +186,7 @@ def _facts(finding: Finding) -> dict[str, Any]:
         ],
         "workers": [worker for segment in finding.segments for worker in segment.contents.get("workers", ())],
         "unseen": finding.unseen,
+        "greenlets_unseen": finding.greenlets_unseen,
     }
 
 
@@ -175,7 +204,22 @@ def _fact(wait: Wait) -> dict[str, Any]:
         "owner_died": wait.owner_died,
         "seconds": round(wait.seconds, 3),
         "timed": wait.timed,
-        "stack": [
-            {"file": place.file, "line": place.line, "function": place.function} for place in wait.stack
-        ],
+        "stack": _places(wait),
     }
+
+
+def _greenlet_fact(wait: Wait) -> dict[str, Any]:
+    assert wait.greenlet is not None
+    return {
+        "process": wait.process,
+        "thread": wait.thread,
+        "ident": wait.ident,
+        **wait.greenlet._asdict(),
+        "what": wait.what,
+        "called": wait.name,
+        "stack": _places(wait),
+    }
+
+
+def _places(wait: Wait) -> list[dict[str, Any]]:
+    return [{"file": place.file, "line": place.line, "function": place.function} for place in wait.stack]

@@ -62,17 +62,19 @@ def lock_order(watch: str | None = None) -> str:
 
 
 def waits(*, tree: bool = False) -> list[Wait]:
-    """Who waits for what at this moment, in any thread, on any object of ropewalk's.
+    """Who waits for what at this moment, in any thread, on any object of ropewalk's; and which greenlets are suspended, and why.
 
-    A wait on something that processes share is among them when it has lasted for 10 ms.  Empty while
-    ``ropewalk.deadlock`` is ``"off"``, and without waits that began then.
+    A wait on something that processes share is among them when it has lasted for 10 ms.  But for greenlets it is empty
+    while ``ropewalk.deadlock`` is ``"off"``, and without waits that began then.
 
-    :param tree: also those of all processes below this one, on what processes share.
+    :param tree: also those of all processes below this one, on what processes share, and their greenlets as far as the
+        kernel lets this process see them.
     """
-    from ropewalk.doctor import processes
+    from ropewalk.doctor import greenlets, processes
     from ropewalk.doctor.scene import look
 
-    return look(_ropewalk.waits()) + processes.waits(tree=tree)
+    found = look(_ropewalk.waits()) + processes.waits(tree=tree)
+    return greenlets.marked(found) + greenlets.waits(tree=tree)
 
 
 def _aside(function: Callable[..., None], arguments: tuple[Any, ...]) -> None:

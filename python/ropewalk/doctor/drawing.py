@@ -44,8 +44,13 @@ def everyone(waits: list[Wait]) -> str:
 
 def table(waits: list[Wait]) -> str:
     """Who waits for what, a line for each."""
+    from ropewalk.doctor import greenlets
+
+    suspended = [wait for wait in waits if wait.is_suspended]
+    waits = [wait for wait in waits if not wait.is_suspended]
+    below = ["Suspended greenlets:", *(f"  {line}" for line in greenlets.table(suspended))] if suspended else []
     if not waits:
-        return "Nobody waits on an object of ropewalk's."
+        return "\n".join(["Nobody waits on an object of ropewalk's.", *below])
     labels = _labels(waits)
     lines = []
     for wait in waits:
@@ -55,7 +60,7 @@ def table(waits: list[Wait]) -> str:
         lines.append(
             f"  {wait.thread} waits for {labels[wait.id]}{by} for {wait.seconds:.1f} s{until}{place}"
         )
-    return "\n".join(["Who waits for whom:", *lines])
+    return "\n".join(["Who waits for whom:", *lines, *below])
 
 
 def inversion(links: list[tuple[str, int, str, int, str]]) -> str:

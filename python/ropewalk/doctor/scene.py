@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     #: The waits, frames by thread, names of threads by number and by address, as the engine takes them down.
     Scene = tuple[list[Told], dict[int, list[tuple[Any, ...]]], dict[int, str], dict[int, str]]
 
-__all__ = ["Frame", "Place", "Wait", "look", "outside"]
+__all__ = ["Frame", "Greenlet", "Place", "Wait", "is_between", "look", "outside"]
 
 #: Modules between the program and the engine: a wait is shown where the program called them.
 _BETWEEN = frozenset(
@@ -51,22 +51,34 @@ class Frame(NamedTuple):
         return Place(self.code.co_filename, self.line, self.code.co_name)
 
 
+class Greenlet(NamedTuple):
+    """A greenlet, told apart from others by its address."""
+
+    #: Its type and the function that it began with, such as ``Greenlet handle``; ``main greenlet`` for a thread's first.
+    name: str
+    id: int
+    #: The one that goes on when it ends; ``None`` and 0 for a thread's first.
+    parent: str | None
+    parent_id: int
+
+
 class Wait(NamedTuple):
-    """One thread's wait."""
+    """One thread's wait, or that of a suspended greenlet."""
 
     #: The name of the thread that waits, and its ``ident``.
     thread: str
     ident: int
-    #: What it waits for: ``"Lock"``, ``"RLock"``, ``"Condition"``, ``"Queue.get"``, ``"Thread"``...
+    #: What it waits for: ``"Lock"``, ``"RLock"``, ``"Condition"``, ``"Queue.get"``, ``"Thread"``...  For a suspended greenlet the
+    #: call that it is in, such as ``"Queue.get"``, ``"socket.recv"`` or ``"sleep"``, and ``"switch"`` if that cannot be told.
     what: str
     #: How the program calls it there, such as ``self.lock``; ``None`` if that cannot be told.
     name: str | None
-    #: Tells two objects of the same kind apart; an address.
+    #: Tells two objects of the same kind apart; an address. 0 if it is not known.
     id: int
     #: Names of the threads that could end the wait: the owner, or a pool's workers. Empty if anybody could.
     owners: list[str]
     owner_idents: list[int]
-    #: How long it has waited, in seconds.
+    #: How long it has waited, in seconds; not a number for a suspended greenlet, whose switches nobody counts.
     seconds: float
     #: Whether it ends by itself.
     timed: bool
@@ -82,6 +94,13 @@ class Wait(NamedTuple):
     owner_process: int | None = None
     #: Whether that process has ended: a lock of such a one is taken over by whoever waits for it.
     owner_died: bool = False
+    #: The greenlet that waits, if the thread runs one, or if it is suspended.
+    greenlet: Greenlet | None = None
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether it is a greenlet that waits, while its thread does something else."""
+        return self.greenlet is not None and self.seconds != self.seconds
 
 
 def look(scene: Scene) -> list[Wait]:
@@ -115,7 +134,7 @@ def look(scene: Scene) -> list[Wait]:
                 timed,
                 [
                     frame.place
-                    for frame in stack[:1] + [frame for frame in stack[1:] if not _is_between(frame)]
+                    for frame in stack[:1] + [frame for frame in stack[1:] if not is_between(frame)]
                 ],
                 taken[0] if taken else None,
                 taken[1] if taken else None,
@@ -127,11 +146,11 @@ def look(scene: Scene) -> list[Wait]:
 def outside(stack: list[Frame]) -> list[Frame]:
     """The frames from the innermost that is the program's, not the library's or ours; all if none is."""
     for depth, frame in enumerate(stack):
-        if not _is_between(frame):
+        if not is_between(frame):
             return stack[depth:]
     return stack
 
 
-def _is_between(frame: Frame) -> bool:
+def is_between(frame: Frame) -> bool:
     module = frame.names.get("__name__", "")
     return module in _BETWEEN or str(module).partition(".")[0] in _PACKAGES

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     Use = tuple[ast.AST, ast.expr]
 
-__all__ = ["taken", "waited_for", "written"]
+__all__ = ["WAITING", "calls", "calls_at", "taken", "waited_for", "written"]
 
 #: Methods that wait for what they are called on.
-_WAITING = frozenset({"acquire", "get", "join", "put", "wait", "wait_for"})
+WAITING = frozenset({"acquire", "get", "join", "put", "wait", "wait_for"})
 
 _files: dict[str, _File] = {}
 _MISSING = object()
@@ -63,7 +63,7 @@ def written(file: str, line: int) -> str | None:
         if isinstance(node, (ast.With, ast.AsyncWith)):
             names = [item.context_expr for item in node.items]
         elif (
-            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _WAITING
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WAITING
         ):
             names = [node.func.value]
         else:
@@ -72,6 +72,62 @@ def written(file: str, line: int) -> str | None:
             ast.unparse(name) for name in names if name.lineno <= line <= (name.end_lineno or name.lineno)
         )
     return found.pop() if len(found) == 1 else None
+
+
+def calls(frame: Frame, methods: frozenset[str]) -> list[tuple[str, str, Any]]:
+    """The calls of these methods and functions in the statement at which this frame stands, the innermost last.
+
+    How it is written what they are called on, or the function; its name; and that object.  With what is entered by ``with``.
+    """
+    found = []
+    for text, method, expression in _calls(_scope_at(frame.code.co_filename, frame.line, frame.names), frame.line):
+        value = _value(expression, frame)
+        if method in methods and value is not _MISSING:
+            found.append((text, method, value))
+    return found
+
+
+def calls_at(file: str, line: int, methods: frozenset[str]) -> list[tuple[str | None, str]]:
+    """The same of a line, of a process elsewhere: what they are called on, if they are methods, and their names."""
+    found = _calls(_scope_at(file, line), line)
+    return [
+        (text if text != method else None, method) for text, method, _ in found if method in methods
+    ]
+
+
+def _calls(nodes: list[ast.AST], line: int) -> list[tuple[str, str, ast.expr]]:
+    found = []
+    for node in nodes:
+        if isinstance(node, (ast.With, ast.AsyncWith)):
+            named = [(item.context_expr, "acquire") for item in node.items]
+        elif not isinstance(node, ast.Call):
+            continue
+        elif isinstance(node.func, ast.Attribute):
+            named = [(node.func.value, node.func.attr)]
+        elif isinstance(node.func, ast.Name):
+            named = [(node.func, node.func.id)]
+        else:
+            continue
+        whole = node if isinstance(node, ast.Call) else None
+        for expression, method in named:
+            first, last = (whole or expression).lineno, (whole or expression).end_lineno
+            if first <= line <= (last or first):
+                found.append((ast.unparse(expression), method, expression))
+    return found
+
+
+def _scope_at(file: str, line: int, names: dict[str, Any] | None = None) -> list[ast.AST]:
+    """The parts of the statement at a line, from the outside in."""
+    lines = linecache.getlines(file, names)
+    known = _files.get(file)
+    if known is None or known.lines is not lines:
+        _files[file] = known = _File(lines)
+    nodes = list(ast.walk(known.tree)) if known.tree is not None else []
+    return [
+        node
+        for node in nodes
+        if isinstance(node, (ast.stmt, ast.expr)) and node.lineno <= line <= (node.end_lineno or node.lineno)
+    ]
 
 
 def _takes(user: ast.AST, line: int) -> bool:

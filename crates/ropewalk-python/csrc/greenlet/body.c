@@ -1,5 +1,6 @@
 /* The part of the greenlets that is the same for every version of Python. See `greenlet.h`. */
 #include "greenlet.h"
+#include <pthread.h>
 
 ropewalk_jump ropewalk_greenlet_jump;
 
@@ -9,6 +10,15 @@ static __thread void *thread_record __attribute__((tls_model("initial-exec")));
 void *ropewalk_greenlet_thread(void) { return thread_record; }
 
 void ropewalk_greenlet_set_thread(void *thread) { thread_record = thread; }
+
+struct forked ropewalk_greenlet_forked;
+
+static void in_the_child(void) {
+    ropewalk_greenlet_forked.thread = thread_record;
+    ropewalk_greenlet_forked.times++;
+}
+
+int ropewalk_greenlet_watch_forks(void) { return pthread_atfork(NULL, NULL, in_the_child); }
 
 /* The context is what every version's struct begins with. */
 PyObject **ropewalk_greenlet_context(struct saved *saved) { return (PyObject **)saved; }

@@ -45,11 +45,17 @@ void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct sa
 int ropewalk_greenlet_is_possible(void);
 
 /* What a greenlet begins with that is started by the one that runs: a stack from `start` to `top`, no frames, and `room` bytes above
- * the top for its first ones. Its contextvars context, which may have been set before, stays. */
-void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room);
+ * the top for its first ones. Its contextvars context, which may have been set before, stays. Calls through C may go `levels` deep on
+ * that stack; up to 3.11 the interpreter does not tell them from calls of Python by Python. From 3.14 on it knows the stack's
+ * bounds, and counts nothing. */
+void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room, int levels);
 
 /* The frame in which it was stopped, a new reference; NULL if it has none, or without memory. */
 PyObject *ropewalk_greenlet_frame(struct saved *saved);
+
+/* Where in a `struct saved` the pointer to the innermost frame is; or, if `then` is not negative, the pointer to something that has
+ * it at that offset. For who reads another process's memory. */
+void ropewalk_greenlet_frame_place(size_t *at, long *then);
 
 /* Whether the running greenlet still has Python frames. */
 int ropewalk_greenlet_has_frames(void);
@@ -73,6 +79,14 @@ long ropewalk_greenlet_delete_nesting(void);
 /* The record of the calling thread; NULL if it has had no greenlet yet. */
 void *ropewalk_greenlet_thread(void);
 void ropewalk_greenlet_set_thread(void *thread);
+
+/* The child of a fork has one thread: its record, and how many forks lie between the first process and this one. */
+struct forked {
+    void *thread;
+    unsigned long times;
+};
+extern struct forked ropewalk_greenlet_forked;
+int ropewalk_greenlet_watch_forks(void);
 
 /* Where the contextvars context of a stopped greenlet is kept, or that of the running one. */
 PyObject **ropewalk_greenlet_context(struct saved *saved);

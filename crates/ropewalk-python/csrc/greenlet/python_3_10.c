@@ -39,7 +39,7 @@ void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct sa
     ropewalk_greenlet_jump(from_context, to_context, 0);
 }
 
-void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room) {
+void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room, int levels) {
     (void)start;
     (void)top;
     (void)room;
@@ -51,13 +51,19 @@ void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t
     saved->root.previous = &thread->root_cframe;
     saved->cframe = &saved->root;
     saved->frame = NULL;
-    saved->depth = thread->recursion_depth;
+    int deepest = Py_GetRecursionLimit() - levels;
+    saved->depth = thread->recursion_depth > deepest ? thread->recursion_depth : deepest;
     saved->delete_nesting = 0;
 }
 
 PyObject *ropewalk_greenlet_frame(struct saved *saved) {
     Py_XINCREF(saved->frame);
     return (PyObject *)saved->frame;
+}
+
+void ropewalk_greenlet_frame_place(size_t *at, long *then) {
+    *at = offsetof(struct saved, frame);
+    *then = -1;
 }
 
 int ropewalk_greenlet_has_frames(void) { return PyThreadState_Get()->frame != NULL; }

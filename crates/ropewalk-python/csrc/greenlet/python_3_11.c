@@ -44,7 +44,7 @@ void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct sa
     ropewalk_greenlet_jump(from_context, to_context, 0);
 }
 
-void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room) {
+void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room, int levels) {
     (void)start;
     PyThreadState *thread = PyThreadState_Get();
     saved->exc_state.exc_value = NULL;
@@ -54,7 +54,8 @@ void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t
     saved->root.current_frame = NULL;
     saved->root.previous = &thread->root_cframe;
     saved->cframe = &saved->root;
-    saved->depth = thread->recursion_limit - thread->recursion_remaining;
+    int remaining = thread->recursion_remaining < levels ? thread->recursion_remaining : levels;
+    saved->depth = thread->recursion_limit - remaining;
     saved->delete_nesting = 0;
     data_stack_begin(&saved->data_stack, top, room);
 }
@@ -70,6 +71,11 @@ PyObject *ropewalk_greenlet_frame(struct saved *saved) {
         PyGC_Enable();
     }
     return (PyObject *)frame;
+}
+
+void ropewalk_greenlet_frame_place(size_t *at, long *then) {
+    *at = offsetof(struct saved, cframe);
+    *then = offsetof(_PyCFrame, current_frame);
 }
 
 int ropewalk_greenlet_has_frames(void) { return PyThreadState_Get()->cframe->current_frame != NULL; }

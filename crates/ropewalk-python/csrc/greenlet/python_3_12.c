@@ -51,7 +51,7 @@ void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct sa
     ropewalk_greenlet_jump(from_context, to_context, 0);
 }
 
-void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room) {
+void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room, int levels) {
     (void)start;
     PyThreadState *thread = PyThreadState_Get();
     saved->exc_state.exc_value = NULL;
@@ -61,7 +61,7 @@ void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t
     saved->root.previous = &thread->root_cframe;
     saved->cframe = &saved->root;
     saved->depth = thread->py_recursion_limit - thread->py_recursion_remaining;
-    saved->c_remaining = Py_C_RECURSION_LIMIT; /* a stack of its own has room for all of it */
+    saved->c_remaining = levels < Py_C_RECURSION_LIMIT ? levels : Py_C_RECURSION_LIMIT;
     saved->delete_nesting = 0;
     data_stack_begin(&saved->data_stack, top, room);
 }
@@ -77,6 +77,11 @@ PyObject *ropewalk_greenlet_frame(struct saved *saved) {
         PyGC_Enable();
     }
     return (PyObject *)frame;
+}
+
+void ropewalk_greenlet_frame_place(size_t *at, long *then) {
+    *at = offsetof(struct saved, cframe);
+    *then = offsetof(_PyCFrame, current_frame);
 }
 
 int ropewalk_greenlet_has_frames(void) { return PyThreadState_Get()->cframe->current_frame != NULL; }

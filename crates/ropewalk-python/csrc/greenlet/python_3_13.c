@@ -45,7 +45,7 @@ void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct sa
     ropewalk_greenlet_jump(from_context, to_context, 0);
 }
 
-void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room) {
+void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room, int levels) {
     (void)start;
     PyThreadState *thread = PyThreadState_Get();
     saved->exc_state.exc_value = NULL;
@@ -53,7 +53,7 @@ void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t
     saved->exc_info = NULL;
     saved->frame = NULL;
     saved->depth = thread->py_recursion_limit - thread->py_recursion_remaining;
-    saved->c_remaining = Py_C_RECURSION_LIMIT; /* a stack of its own has room for all of it */
+    saved->c_remaining = levels < Py_C_RECURSION_LIMIT ? levels : Py_C_RECURSION_LIMIT;
     saved->delete_later = NULL;
     data_stack_begin(&saved->data_stack, top, room);
 }
@@ -69,6 +69,11 @@ PyObject *ropewalk_greenlet_frame(struct saved *saved) {
         PyGC_Enable();
     }
     return (PyObject *)frame;
+}
+
+void ropewalk_greenlet_frame_place(size_t *at, long *then) {
+    *at = offsetof(struct saved, frame);
+    *then = -1;
 }
 
 int ropewalk_greenlet_has_frames(void) { return PyThreadState_Get()->current_frame != NULL; }

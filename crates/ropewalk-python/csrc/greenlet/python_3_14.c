@@ -60,7 +60,8 @@ void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct sa
     ropewalk_greenlet_jump(from_context, to_context, 0);
 }
 
-void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room) {
+void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room, int levels) {
+    (void)levels;
     saved->start = start;
     saved->size = (size_t)((char *)top - (char *)start);
     PyThreadState *thread = PyThreadState_Get();
@@ -85,6 +86,11 @@ PyObject *ropewalk_greenlet_frame(struct saved *saved) {
         PyGC_Enable();
     }
     return (PyObject *)frame;
+}
+
+void ropewalk_greenlet_frame_place(size_t *at, long *then) {
+    *at = offsetof(struct saved, frame);
+    *then = -1;
 }
 
 int ropewalk_greenlet_has_frames(void) { return PyThreadState_Get()->current_frame != NULL; }

@@ -8,6 +8,8 @@ mod aside;
 pub(crate) mod processes;
 mod scene;
 
+pub(crate) use scene::stack;
+
 use crate::once::imported;
 use pyo3::exceptions::{PyRuntimeWarning, PyValueError};
 use pyo3::prelude::*;

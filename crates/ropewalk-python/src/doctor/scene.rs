@@ -59,7 +59,7 @@ pub(super) fn take_down(py: Python<'_>, told: Vec<Told>) -> PyResult<Scene<'_>> 
 }
 
 /// Code, line, globals and variables of each frame; no variables means the globals, or too far out.
-fn stack<'py>(innermost: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+pub(crate) fn stack<'py>(innermost: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
     let py = innermost.py();
     let frames = PyList::empty(py);
     let mut next = Some(innermost);

@@ -5,7 +5,8 @@ use super::attributes;
 use super::collect;
 use super::dealloc::dealloc;
 use super::functions::names;
-use super::object::{Greenlet, State, hold, state};
+use super::object::{Greenlet, hold, state};
+use super::roll;
 use super::switching::switch;
 use super::thread::{self, Attached, end_the_unwanted};
 use super::throw::throw;
@@ -160,7 +161,7 @@ pub(super) unsafe extern "C-unwind" fn new(class: *mut PyTypeObject, _: Object, 
             return null_mut();
         }
         let greenlet: *mut Greenlet = made.cast();
-        (*greenlet).state = State::new();
+        (*greenlet).state = roll::enter(greenlet);
         let thread = thread::calling();
         end_the_unwanted(thread);
         state(greenlet).parent = hold((*thread).current);

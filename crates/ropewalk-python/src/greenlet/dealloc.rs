@@ -10,7 +10,8 @@
 use super::carry::Carry;
 use super::functions::names;
 use super::interpreter::{self, release, release_greenlet};
-use super::object::{Greenlet, Stage, State, hold, state};
+use super::object::{Greenlet, Stage, hold, state};
+use super::roll;
 use super::switching::deliver;
 use super::thread::{self, MAINS};
 use pyo3::ffi;
@@ -42,7 +43,7 @@ pub(super) unsafe extern "C-unwind" fn dealloc(slf: *mut PyObject) {
             state(greenlet).main = null_mut();
         }
         let_go(greenlet);
-        State::retire((*greenlet).state);
+        roll::strike((*greenlet).state);
         (*greenlet).state = null_mut();
         let class = ffi::Py_TYPE(slf);
         if let Some(free) = (*class).tp_free {

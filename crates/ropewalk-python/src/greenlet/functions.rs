@@ -4,8 +4,11 @@
 use super::broken;
 use super::capsule;
 use super::class::{self, class};
+use super::depth;
+use super::elsewhere;
 use super::graveyard::{self, SEARCHED};
 use super::interpreter;
+use super::look;
 use super::object::hold;
 use super::thread::{self, Attached, MAINS, end_the_unwanted};
 use pyo3::exceptions::{PyBaseException, PyRuntimeError};
@@ -48,11 +51,15 @@ pub(super) fn names() -> &'static Names {
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     prepare(py)?;
+    depth::read_environment(py)?;
     let inner = inner_module(py)?;
     for name in ["greenlet", "GreenletExit", "getcurrent", "gettrace", "settrace"] {
         module.add(name, inner.getattr(name)?)?;
     }
     module.add("GreenletError", inner.getattr("error")?)?;
+    module.add_function(wrap_pyfunction!(depth::stack_size, module)?)?;
+    module.add_function(wrap_pyfunction!(look::greenlets, module)?)?;
+    module.add_function(wrap_pyfunction!(elsewhere::process_greenlets, module)?)?;
     module.add("_greenlet", inner)
 }
 
@@ -73,6 +80,8 @@ fn prepare(py: Python<'_>) -> PyResult<()> {
             exit: exception(c"greenlet.GreenletExit", py.get_type::<PyBaseException>().as_ptr())?.into_ptr(),
         };
         interpreter::lend_the_jump();
+        // If there is no memory for that now, a child may be told of greenlets that it has not.
+        interpreter::watch_forks();
         if !class::prepare() {
             return Err(PyErr::fetch(py));
         }

@@ -5,7 +5,7 @@ use super::object::{Greenlet, Saved};
 use super::thread::Thread;
 use pyo3::ffi::{Py_DECREF, Py_REFCNT, Py_ssize_t, PyObject, visitproc};
 use ropewalk_os::context::Context;
-use std::ffi::{c_int, c_long, c_void};
+use std::ffi::{c_int, c_long, c_ulong, c_void};
 
 // SAFETY: rule 2: the interpreter's own functions, under an ABI that says more.
 unsafe extern "C-unwind" {
@@ -41,11 +41,13 @@ unsafe extern "C-unwind" {
     #[link_name = "ropewalk_greenlet_switch"]
     pub(super) fn exchange(from: *mut Saved, from_context: *mut Context, to: *mut Saved, to_context: Context);
     #[link_name = "ropewalk_greenlet_fresh"]
-    pub(super) fn fresh(saved: *mut Saved, start: *mut u8, top: *mut u8, room: usize);
+    pub(super) fn fresh(saved: *mut Saved, start: *mut u8, top: *mut u8, room: usize, levels: c_int);
     #[link_name = "ropewalk_greenlet_is_possible"]
     pub(super) fn is_possible() -> c_int;
     #[link_name = "ropewalk_greenlet_frame"]
     pub(super) fn frame(saved: *mut Saved) -> *mut PyObject;
+    #[link_name = "ropewalk_greenlet_frame_place"]
+    fn place_of_frame(at: *mut usize, then: *mut c_long);
     #[link_name = "ropewalk_greenlet_has_frames"]
     pub(super) fn has_frames() -> c_int;
     #[link_name = "ropewalk_greenlet_abandon"]
@@ -64,6 +66,8 @@ unsafe extern "C-unwind" {
     fn record() -> *mut c_void;
     #[link_name = "ropewalk_greenlet_set_thread"]
     fn set_record(thread: *mut c_void);
+    #[link_name = "ropewalk_greenlet_watch_forks"]
+    pub(super) fn watch_forks() -> c_int;
     #[link_name = "ropewalk_greenlet_context"]
     pub(super) fn context(saved: *mut Saved) -> *mut *mut PyObject;
     #[link_name = "ropewalk_greenlet_running_context"]
@@ -84,6 +88,36 @@ unsafe extern "C" {
     pub(super) fn body(greenlet: *mut (), message: usize) -> !;
     #[link_name = "ropewalk_greenlet_jump"]
     static mut JUMP: ropewalk_os::context::Switch;
+    #[link_name = "ropewalk_greenlet_forked"]
+    static FORKED: Forked;
+}
+
+/// What the child of a fork was left with: see `greenlet.h`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct Forked {
+    pub(super) thread: *mut c_void,
+    pub(super) times: c_ulong,
+}
+
+/// That of this process.
+pub(super) fn forked() -> Forked {
+    // SAFETY: rule 1: only a handler in the child of a fork writes to it, where nothing else runs then.
+    unsafe { (&raw const FORKED).read() }
+}
+
+/// Where it is, for who finds it in another process.
+pub(super) fn place_of_forked() -> usize {
+    (&raw const FORKED).addr()
+}
+
+/// Where what was put away of a thread state has its innermost frame: a pointer at the first offset, or, through that, at the
+/// second.
+pub(super) fn frame_place() -> (usize, Option<usize>) {
+    let (mut at, mut then) = (0, 0);
+    // SAFETY: rule 1: it writes two numbers.
+    unsafe { place_of_frame(&mut at, &mut then) };
+    (at, usize::try_from(then).ok())
 }
 
 /// The record of the calling thread; null if it has had no greenlet.

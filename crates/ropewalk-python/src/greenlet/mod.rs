@@ -7,11 +7,15 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `object` | the object, its state, and how they lie in memory |
+//! | `object` | the object and its state |
+//! | `roll` | where the states lie: so all greenlets are known |
+//! | `look` | what somebody is told who asks for all greenlets |
+//! | `elsewhere` | those of another process, read from here |
 //! | `thread` | the record of a thread: who runs, who came before the others, what is to be done at the next landing |
 //! | `interpreter` | functions in C: of the interpreter, and those of `csrc/greenlet` |
 //! | `carry` | what goes along with a switch: arguments, a result or an exception |
 //! | `switching` | from one greenlet to the next |
+//! | `depth` | how large stacks are, and how deep calls may go on them |
 //! | `body` | the beginning and the end of a greenlet, called by the first frame of its stack |
 //! | `throw` | exceptions thrown into a greenlet |
 //! | `trace` | the function that is told of switches |
@@ -51,10 +55,14 @@ mod carry;
 mod class;
 mod collect;
 mod dealloc;
+mod depth;
+mod elsewhere;
 mod functions;
 mod graveyard;
 mod interpreter;
+mod look;
 mod object;
+mod roll;
 mod switching;
 mod thread;
 mod throw;

@@ -1,4 +1,4 @@
-//! The object, its state, and how they lie in memory.
+//! The object and its state.
 //!
 //! ```text
 //! Greenlet, 40 bytes, as greenlet's header says     State
@@ -64,6 +64,8 @@ pub(super) struct State {
     /// Of the type for tests: [`FAILS`], [`ABORTS`] or both.
     pub(super) broken: u8,
     pub(super) stack: Option<Stack>,
+    /// Whose it is, not counted. Null while it is not in use.
+    pub(super) greenlet: *mut Greenlet,
     /// Owned. Null for main greenlets, and when the collector has cleared it.
     pub(super) parent: *mut Greenlet,
     /// The main greenlet of the thread that it was started in; owned, save that a main greenlet has itself there.
@@ -72,51 +74,26 @@ pub(super) struct State {
     pub(super) run: *mut PyObject,
     /// Of a main greenlet: its thread; null when that has ended, which it says itself, without the GIL.
     pub(super) thread: AtomicPtr<Thread>,
-    /// The next one of the pool.
-    next: *mut State,
+    /// The next one that is not in use.
+    pub(super) next: *mut State,
 }
-
-/// States that are not in use. Rule 1.
-static mut FREE: *mut State = null_mut();
 
 impl State {
     /// One of a greenlet that has not begun.
-    pub(super) fn new() -> *mut State {
-        let empty = State {
+    pub(super) const fn of(greenlet: *mut Greenlet) -> State {
+        State {
             saved: Saved([0; SAVED_WORDS]),
             context: Context::NONE,
             stage: Stage::Pending,
             is_main: false,
             broken: 0,
             stack: None,
+            greenlet,
             parent: null_mut(),
             main: null_mut(),
             run: null_mut(),
             thread: AtomicPtr::new(null_mut()),
             next: null_mut(),
-        };
-        // SAFETY: rules 1 and 3: what is in the pool is nobody's, and was moved out of.
-        unsafe {
-            let free = FREE;
-            if free.is_null() {
-                return Box::into_raw(Box::new(empty));
-            }
-            FREE = (*free).next;
-            free.write(empty);
-            free
-        }
-    }
-
-    /// Keeps the memory of one for the next greenlet. It holds nothing any more.
-    ///
-    /// # Safety
-    /// Rule 3: nobody has it.
-    pub(super) unsafe fn retire(state: *mut State) {
-        // SAFETY: rules 1 and 3.
-        unsafe {
-            std::ptr::drop_in_place(&raw mut (*state).stack);
-            (*state).next = FREE;
-            FREE = state;
         }
     }
 

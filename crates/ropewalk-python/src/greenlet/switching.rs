@@ -6,6 +6,7 @@
 #![allow(unsafe_code)] // Contract: see `mod`.
 
 use super::carry::Carry;
+use super::depth;
 use super::functions::names;
 use super::interpreter::{self, release, release_greenlet};
 use super::object::{ABORTS, FAILS, Greenlet, Stage, hold, state};
@@ -234,7 +235,8 @@ unsafe fn begin(thread: *mut Thread, greenlet: *mut Greenlet) -> Began {
             }
         };
         // From here to the jump no Python code runs.
-        interpreter::fresh(&raw mut its.saved, stack.limit(), stack.top(), stack.room());
+        let levels = depth::levels(stack.len());
+        interpreter::fresh(&raw mut its.saved, stack.limit(), stack.top(), stack.room(), levels);
         its.context = Context::new(stack.top(), interpreter::body, greenlet.cast());
         its.stack = Some(stack);
         its.main = hold((*thread).main);

@@ -4,13 +4,15 @@
 use super::carry::Carry;
 use super::class;
 use super::graveyard;
-use super::interpreter::{self, release, release_greenlet};
-use super::object::{Greenlet, Stage, State, hold, state};
+use super::interpreter::{self, Forked, release, release_greenlet};
+use super::object::{Greenlet, Stage, hold, state};
+use super::roll;
 use pyo3::ffi;
 use pyo3::ffi::PyObject;
 use ropewalk::fiber::{DEFAULT_SIZE, Stacks};
 use ropewalk_os::stack::Stack;
 use std::cell::UnsafeCell;
+use std::ffi::c_ulong;
 use std::ptr::null_mut;
 use std::sync::atomic::AtomicPtr;
 
@@ -19,6 +21,12 @@ pub(super) const ROOM: usize = 16 << 10;
 
 /// Owned by the thread while it lives, and by the graveyard after it. Everything in it is counted (rule 3).
 pub(super) struct Thread {
+    /// Its number, as `threading` has it.
+    pub(super) ident: u64,
+    /// Whether it was the first of its process, which a process ends with.
+    pub(super) is_first: bool,
+    /// How many forks lay between the first process and that one.
+    forks: c_ulong,
     /// Who runs.
     pub(super) current: *mut Greenlet,
     /// What the thread did before it knew of greenlets.
@@ -60,6 +68,8 @@ impl<T> Attached<T> {
 }
 
 static STACKS: Attached<Option<Stacks>> = Attached::new(None);
+/// Bytes of a stack, as was asked for.
+pub(super) static STACKS_SIZE: Attached<usize> = Attached::new(DEFAULT_SIZE);
 /// Main greenlets that there are.
 pub(super) static MAINS: Attached<usize> = Attached::new(0);
 
@@ -69,8 +79,8 @@ pub(super) static MAINS: Attached<usize> = Attached::new(0);
 /// Rule 1.
 pub(super) unsafe fn stacks<'a>() -> &'a mut Stacks {
     // SAFETY: rule 1.
-    let stacks = unsafe { STACKS.get() };
-    stacks.get_or_insert_with(|| Stacks::new(DEFAULT_SIZE).with_room(ROOM).without_guards_beyond_the_limit())
+    let (stacks, size) = unsafe { (STACKS.get(), *STACKS_SIZE.get()) };
+    stacks.get_or_insert_with(|| Stacks::new(size).with_room(ROOM).without_guards_beyond_the_limit())
 }
 
 /// The record of the calling thread.
@@ -98,12 +108,15 @@ unsafe fn first() -> *mut Thread {
         let other = interpreter::thread();
         if !other.is_null() {
             // The collector ran, and what it ran asked first.
-            (*main).state = State::new();
+            (*main).state = roll::enter(main);
             release_greenlet(main);
             return other;
         }
-        (*main).state = State::new();
+        (*main).state = roll::enter(main);
         let thread = Box::into_raw(Box::new(Thread {
+            ident: ropewalk_os::thread::current().0,
+            is_first: ropewalk_os::thread::is_first(),
+            forks: interpreter::forked().times,
             current: hold(main),
             main,
             carry: Carry::NOTHING,
@@ -127,6 +140,23 @@ unsafe fn first() -> *mut Thread {
 }
 
 impl Thread {
+    /// For who reads it in another process.
+    pub(super) const PLACE_OF_FORKS: usize = std::mem::offset_of!(Thread, forks);
+
+    /// Whether it is a thread of the process of which `forked` is told, and not one that a parent had.
+    pub(super) fn is_of(&self, forked: Forked) -> bool {
+        self.forks == forked.times || self.has_survived(forked)
+    }
+
+    /// Whether it is the one that the process began with.
+    pub(super) fn is_first_of(&self, forked: Forked) -> bool {
+        self.is_first || self.has_survived(forked)
+    }
+
+    fn has_survived(&self, forked: Forked) -> bool {
+        forked.thread.addr() == std::ptr::from_ref(self).addr()
+    }
+
     /// Whether a landing has more to do than to return.
     pub(super) fn look_again(&mut self) {
         self.attention = !self.trace.is_null() || self.spent.is_some() || !self.unwanted.is_empty();

@@ -23,7 +23,7 @@ mod memory;
 mod parcel;
 mod reader;
 pub(crate) mod record;
-mod stack;
+pub(crate) mod stack;
 mod worker;
 
 use pyo3::prelude::*;

@@ -108,6 +108,21 @@ impl Stacks {
         self.size
     }
 
+    /// Changes it, for stacks taken from now on. Those that rest and do not fit any more go back to the system.
+    ///
+    /// ```
+    /// use ropewalk::fiber::Stacks;
+    /// let mut stacks = Stacks::new(1 << 20);
+    /// stacks.set_size(256 << 10);
+    /// assert!(stacks.take()?.len() < 1 << 20);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn set_size(&mut self, size: usize) {
+        self.size = size;
+        let free = std::mem::take(&mut self.free);
+        self.free = free.into_iter().filter(|resting| self.fits(&resting.stack)).collect();
+    }
+
     /// A stack that nobody stands on.
     ///
     /// # Errors
@@ -144,8 +159,7 @@ impl Stacks {
     /// let _: fn(&mut ropewalk::fiber::Stacks, ropewalk_os::stack::Stack) = ropewalk::fiber::Stacks::put;
     /// ```
     pub fn put(&mut self, stack: Stack) {
-        let fits = self.size <= stack.len() && stack.len() / 2 < self.size && stack.room() >= self.room;
-        if !fits || self.free.len() >= MOST {
+        if !self.fits(&stack) || self.free.len() >= MOST {
             return;
         }
         self.free.push(Resting { stack, sweep: self.sweeps });
@@ -153,6 +167,10 @@ impl Stacks {
         if self.count.is_multiple_of(LOOKS) {
             self.sweep_if(self.swept.elapsed() > REST);
         }
+    }
+
+    fn fits(&self, stack: &Stack) -> bool {
+        self.size <= stack.len() && stack.len() / 2 < self.size && stack.room() >= self.room
     }
 
     fn sweep_if(&mut self, is_time: bool) {
@@ -192,6 +210,16 @@ mod tests {
         assert!(large.take().expect("a stack").len() >= 1 << 20);
         small.put(large.take().expect("a stack"));
         assert!(small.take().expect("a stack").len() < 1 << 20);
+    }
+
+    #[test]
+    fn when_the_size_changes_those_that_rest_are_not_given_any_more() {
+        let mut stacks = Stacks::new(1 << 20);
+        let stack = stacks.take().expect("a stack");
+        stacks.put(stack);
+        stacks.set_size(1 << 16);
+        assert!(stacks.free.is_empty());
+        assert!(stacks.take().expect("a stack").len() < 1 << 20);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! They are what the headers of each version say for a usual build. For another build, or a later version, they may be
 //! wrong: then `proof` finds out.
 
+use ropewalk_os::{other_memory, own_memory};
+
 /// How a frame says which instruction it is at.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Instruction {
@@ -58,6 +60,26 @@ pub(super) struct Layout {
     pub(super) compact: usize,
     /// Addresses of the types `code`, `str` and `bytes`: what is of another type is not believed. Known when it runs.
     pub(super) types: [usize; 3],
+    /// The process whose memory is read; 0 for this one.
+    pub(super) process: u32,
+}
+
+impl Layout {
+    /// Copies what stands at an address; `false` if not all of that can be read. Of this process a signal's handler may
+    /// call it.
+    pub(super) fn peek(&self, address: usize, into: &mut [u8]) -> bool {
+        match self.process {
+            0 => own_memory::peek(address, into),
+            other => other_memory::read(other, address, into).is_ok(),
+        }
+    }
+
+    /// The same interpreter in another process, where it lies `distance` bytes further on.
+    pub(super) fn in_process(mut self, process: u32, distance: isize) -> Layout {
+        self.process = process;
+        self.types = self.types.map(|address| address.wrapping_add_signed(distance));
+        self
+    }
 }
 
 /// Bytes of a frame that are read at most.
@@ -80,6 +102,7 @@ const V3_10: Layout = Layout {
     ascii: 48,
     compact: 72,
     types: [0; 3],
+    process: 0,
 };
 
 const V3_11: Layout = Layout {

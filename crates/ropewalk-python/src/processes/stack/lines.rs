@@ -2,7 +2,6 @@
 
 use super::layout::{Layout, Lines};
 use super::object;
-use ropewalk_os::own_memory::peek;
 
 /// Bytes of a table that are read at once.
 const CHUNK: usize = 256;
@@ -15,7 +14,7 @@ pub(super) fn find(layout: &Layout, table: usize, first: i32, at: isize) -> u32 
         (true, _) => Some(first),
         (false, None) => None,
         (false, Some((from, len))) => {
-            let bytes = Bytes { from, left: len.min(MOST), chunk: [0; CHUNK], next: 0, filled: 0 };
+            let bytes = Bytes { layout, from, left: len.min(MOST), chunk: [0; CHUNK], next: 0, filled: 0 };
             match layout.lines {
                 Lines::Pairs => by_pairs(bytes, first, at),
                 Lines::Entries => by_entries(bytes, first, at),
@@ -26,7 +25,8 @@ pub(super) fn find(layout: &Layout, table: usize, first: i32, at: isize) -> u32 
 }
 
 /// The bytes of a table.
-struct Bytes {
+struct Bytes<'a> {
+    layout: &'a Layout,
     from: usize,
     left: usize,
     chunk: [u8; CHUNK],
@@ -34,13 +34,13 @@ struct Bytes {
     filled: usize,
 }
 
-impl Iterator for Bytes {
+impl Iterator for Bytes<'_> {
     type Item = u8;
 
     fn next(&mut self) -> Option<u8> {
         if self.next == self.filled {
             let len = self.left.min(CHUNK);
-            if len == 0 || !peek(self.from, &mut self.chunk[..len]) {
+            if len == 0 || !self.layout.peek(self.from, &mut self.chunk[..len]) {
                 return None;
             }
             (self.from, self.left) = (self.from + len, self.left - len);

@@ -8,6 +8,7 @@
 //! | `object` | objects of the interpreter, read without trust |
 //! | `thread` | the interpreter's state of a thread |
 //! | `proof` | whether what is read here is what Python says |
+//! | `elsewhere` | the same in another process |
 //!
 //! `faulthandler` does the same through public names, and was tried: called by a signal every 0.2 ms it crashed the
 //! interpreters of 3.11, 3.12 and 3.13 within seconds, since frames are followed while they are made and thrown away. So
@@ -17,12 +18,15 @@
 //! What must stay true: nothing of this runs unless [`prove`] has found, in this interpreter, that it tells exactly what
 //! `sys._getframe()` does. A version that it does not know has no stacks, and nothing else is lost.
 
+mod elsewhere;
 mod layout;
 mod lines;
 mod object;
 mod proof;
 mod thread;
 mod walk;
+
+pub(crate) use elsewhere::Elsewhere;
 
 use layout::Layout;
 use pyo3::prelude::*;
@@ -38,12 +42,16 @@ static THREAD: AtomicUsize = AtomicUsize::new(0);
 /// The calling thread is the one that is looked at; whether that is possible in this interpreter.
 pub(super) fn prove(py: Python<'_>) -> bool {
     THREAD.store(thread::current(py), Relaxed);
-    let known = PROVED.get().copied().unwrap_or_else(|| {
+    proved(py).is_some()
+}
+
+/// Where this interpreter keeps things, if that is known for sure.
+fn proved(py: Python<'_>) -> Option<Layout> {
+    PROVED.get().copied().unwrap_or_else(|| {
         let found = proof::find(py).ok().flatten();
         let _ = PROVED.set(found); // with the GIL: nobody else has, and found the same if so
         found
-    });
-    known.is_some()
+    })
 }
 
 /// An address of the interpreter's code.

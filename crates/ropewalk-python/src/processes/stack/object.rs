@@ -3,7 +3,6 @@
 //! Nothing here allocates: it is called by a signal's handler.
 
 use super::layout::Layout;
-use ropewalk_os::own_memory::peek;
 
 /// Characters of a string that are shown.
 pub(super) const SHOWN: usize = 240;
@@ -24,9 +23,9 @@ pub(super) trait Out {
     fn push(&mut self, bytes: &[u8]) -> bool;
 }
 
-pub(super) fn word(address: usize) -> Option<usize> {
+pub(super) fn word(layout: &Layout, address: usize) -> Option<usize> {
     let mut bytes = [0; 8];
-    peek(address, &mut bytes).then(|| usize::from_ne_bytes(bytes))
+    layout.peek(address, &mut bytes).then(|| usize::from_ne_bytes(bytes))
 }
 
 pub(super) fn word_in(bytes: &[u8], at: usize) -> usize {
@@ -39,7 +38,7 @@ pub(super) fn int_in(bytes: &[u8], at: usize) -> i32 {
 
 /// Whether there is an object of this type.
 pub(super) fn is(layout: &Layout, address: usize, of: Type) -> bool {
-    address != 0 && address.is_multiple_of(8) && word(address + 8) == Some(layout.types[of as usize])
+    address != 0 && address.is_multiple_of(8) && word(layout, address + 8) == Some(layout.types[of as usize])
 }
 
 /// Where the bytes of a `bytes` object are, and how many.
@@ -47,13 +46,13 @@ pub(super) fn bytes(layout: &Layout, address: usize) -> Option<(usize, usize)> {
     if !is(layout, address, Type::Bytes) {
         return None;
     }
-    Some((address + 32, word(address + 16)?))
+    Some((address + 32, word(layout, address + 16)?))
 }
 
 /// Writes a string, or a question mark; whether there was room. Of a long one the end, since that is what tells files apart.
 pub(super) fn push_text(layout: &Layout, address: usize, out: &mut impl Out) -> bool {
     let mut head = [0; 40];
-    if !is(layout, address, Type::Text) || !peek(address, &mut head) {
+    if !is(layout, address, Type::Text) || !layout.peek(address, &mut head) {
         return out.push(b"?");
     }
     let state = int_in(&head, 32);
@@ -72,7 +71,7 @@ pub(super) fn push_text(layout: &Layout, address: usize, out: &mut impl Out) -> 
     let mut chunk = [0; CHUNK];
     while from < end {
         let piece = &mut chunk[..CHUNK.min(end - from)];
-        if !peek(from, piece) {
+        if !layout.peek(from, piece) {
             return out.push(b"?");
         }
         for unit in piece.chunks(size) {

@@ -49,7 +49,7 @@ pub(super) fn find(py: Python<'_>) -> PyResult<Option<Layout>> {
 /// Finds the pointer to the innermost frame in a thread's state, and where the instructions of its code begin.
 fn complete(layout: &mut Layout, thread: usize, code: usize, at: usize) -> bool {
     let found = (0..WORDS).map(|word| word * 8).find_map(|offset| {
-        let frame = walk::read(layout, object::word(thread + offset)?)?;
+        let frame = walk::read(layout, object::word(layout, thread + offset)?)?;
         (walk::code_of(layout, &frame) == code).then_some((offset, frame))
     });
     let Some((offset, frame)) = found else { return false };

@@ -4,7 +4,6 @@ use super::layout::{FRAME, First, Instruction, Layout};
 use super::lines;
 use super::object::{self, Out, Type};
 use ropewalk::process::flight::Text;
-use ropewalk_os::own_memory::peek;
 
 /// Frames that are told.
 pub(super) const MOST: usize = 128;
@@ -37,13 +36,18 @@ pub(super) struct Frames<'a> {
 impl<'a> Frames<'a> {
     pub(super) fn of(layout: &'a Layout, thread: usize) -> Frames<'a> {
         let first = match layout.first {
-            First::Direct(at) => object::word(thread + at),
+            First::Direct(at) => object::word(layout, thread + at),
             First::Through(at, then) => {
-                object::word(thread + at).and_then(|it| object::word(it.wrapping_add(then)))
+                object::word(layout, thread + at).and_then(|it| object::word(layout, it.wrapping_add(then)))
             }
             First::Unknown => None,
         };
-        Frames { layout, next: first.unwrap_or(0), left: PASSED }
+        Frames::from(layout, first.unwrap_or(0))
+    }
+
+    /// The frame at an address, and those behind it.
+    pub(super) fn from(layout: &'a Layout, innermost: usize) -> Frames<'a> {
+        Frames { layout, next: innermost, left: PASSED }
     }
 }
 
@@ -51,7 +55,7 @@ impl<'a> Frames<'a> {
 pub(super) fn read(layout: &Layout, address: usize) -> Option<[u8; FRAME]> {
     let mut frame = [0; FRAME];
     let plausible = address != 0 && address.is_multiple_of(8);
-    (plausible && peek(address, &mut frame[..layout.frame_len])).then_some(frame)
+    (plausible && layout.peek(address, &mut frame[..layout.frame_len])).then_some(frame)
 }
 
 impl Iterator for Frames<'_> {
@@ -76,7 +80,7 @@ impl Iterator for Frames<'_> {
                     let begin = code.wrapping_add(first);
                     let at = object::word_in(&frame, layout.at).wrapping_sub(begin).cast_signed();
                     if layout.owner.is_some_and(|owner| frame[owner] != GENERATOR)
-                        && at < 2 * first_of_program(begin.wrapping_sub(layout.begins))
+                        && at < 2 * first_of_program(layout, begin.wrapping_sub(layout.begins))
                     {
                         continue;
                     }
@@ -89,9 +93,9 @@ impl Iterator for Frames<'_> {
 }
 
 /// The number of an instruction, as it stands in a code object.
-fn first_of_program(address: usize) -> isize {
+fn first_of_program(layout: &Layout, address: usize) -> isize {
     let mut number = [0; 4];
-    if peek(address, &mut number) { i32::from_ne_bytes(number) as isize } else { 0 }
+    if layout.peek(address, &mut number) { i32::from_ne_bytes(number) as isize } else { 0 }
 }
 
 /// The code object of a frame: the lowest bits of the pointer say how it is held.
@@ -113,9 +117,9 @@ pub(super) fn write(layout: &Layout, thread: usize, text: &mut Text<'_>) {
 
 /// Writes a frame; whether there was room.
 pub(super) fn push(layout: &Layout, frame: Frame, out: &mut impl Out) -> bool {
-    let pointer = |at: usize| object::word(frame.code + at).unwrap_or(0);
+    let pointer = |at: usize| object::word(layout, frame.code + at).unwrap_or(0);
     let mut first = [0; 4];
-    let first = if peek(frame.code + layout.first_line, &mut first) { i32::from_ne_bytes(first) } else { 0 };
+    let first = if layout.peek(frame.code + layout.first_line, &mut first) { i32::from_ne_bytes(first) } else { 0 };
     object::push_number(lines::find(layout, pointer(layout.table), first, frame.at), out)
         && out.push(b"\t")
         && object::push_text(layout, pointer(layout.name), out)
