@@ -150,6 +150,12 @@ WHAT = {
     "sqlalchemy": (lambda: sqlalchemy, 10_000),
 }
 
+if what == "memory small":
+    if side == "ropewalk":
+        import ropewalk.greenlet
+
+        ropewalk.greenlet.stack_size(256 << 10)
+    memory()
 if what == "memory":
     memory()
 make, n = WHAT[what]

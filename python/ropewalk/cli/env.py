@@ -84,10 +84,12 @@ def _ropewalk() -> dict[str, Any]:
 def _settings() -> dict[str, dict[str, Any]]:
     """Every variable of ropewalk: its value (None: not set) and what is in effect because of it."""
     from ropewalk.doctor import lock_order
+    from ropewalk.greenlet import stack_size
 
     effective: dict[str, object] = {
         SWITCH: os.environ.get(SWITCH) == "1",
         "ROPEWALK_DEADLOCK": ropewalk.deadlock,
+        "ROPEWALK_GREENLET_STACK": stack_size(),
         "ROPEWALK_LOCK_ORDER": lock_order(),
         "ROPEWALK_ORPHANS": "keep" if os.environ.get("ROPEWALK_ORPHANS") == "keep" else "end",
         "ROPEWALK_SAMPLES": "off" if os.environ.get("ROPEWALK_SAMPLES") == "off" else "on",

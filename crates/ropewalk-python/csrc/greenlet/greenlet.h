@@ -45,10 +45,10 @@ void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct sa
 int ropewalk_greenlet_is_possible(void);
 
 /* What a greenlet begins with that is started by the one that runs: a stack from `start` to `top`, no frames, and `room` bytes above
- * the top for its first ones. Its contextvars context, which may have been set before, stays. Calls through C may go `levels` deep on
- * that stack; up to 3.11 the interpreter does not tell them from calls of Python by Python. From 3.14 on it knows the stack's
- * bounds, and counts nothing. */
-void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room, int levels);
+ * the top for its first ones. Its contextvars context, which may have been set before, stays. The interpreter counts calls through C, up to
+ * 3.11 together with those of Python by Python: it counts no more than have `bytes` of stack. From 3.14 on it knows the stack's
+ * bounds. */
+void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room, size_t bytes);
 
 /* The frame in which it was stopped, a new reference; NULL if it has none, or without memory. */
 PyObject *ropewalk_greenlet_frame(struct saved *saved);

@@ -13,6 +13,9 @@ struct saved {
 };
 SAVED_FITS;
 
+/* What a counted call takes of the stack at most: two of them make a level of `sorted(key=...)`, which takes 5.3 KB. */
+#define BYTES_OF_A_CALL 3072
+
 void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct saved *to, void *to_context) {
     PyThreadState *thread = PyThreadState_Get();
     int use_tracing = thread->cframe->use_tracing;
@@ -39,7 +42,7 @@ void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct sa
     ropewalk_greenlet_jump(from_context, to_context, 0);
 }
 
-void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room, int levels) {
+void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room, size_t bytes) {
     (void)start;
     (void)top;
     (void)room;
@@ -51,8 +54,12 @@ void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t
     saved->root.previous = &thread->root_cframe;
     saved->cframe = &saved->root;
     saved->frame = NULL;
-    int deepest = Py_GetRecursionLimit() - levels;
-    saved->depth = thread->recursion_depth > deepest ? thread->recursion_depth : deepest;
+    int limit = Py_GetRecursionLimit();
+    size_t calls = bytes / BYTES_OF_A_CALL;
+    saved->depth = thread->recursion_depth;
+    if (limit - saved->depth > 0 && (size_t)(limit - saved->depth) > calls) {
+        saved->depth = limit - (int)calls;
+    }
     saved->delete_nesting = 0;
 }
 

@@ -19,6 +19,9 @@ struct saved {
 };
 SAVED_FITS;
 
+/* What a counted call takes of the stack at most: two of them make a level of `sorted(key=...)`, which takes 5.3 KB. */
+#define BYTES_OF_A_CALL 3072
+
 void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct saved *to, void *to_context) {
     PyThreadState *thread = PyThreadState_Get();
     uint8_t use_tracing = thread->cframe->use_tracing;
@@ -44,7 +47,7 @@ void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct sa
     ropewalk_greenlet_jump(from_context, to_context, 0);
 }
 
-void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room, int levels) {
+void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room, size_t bytes) {
     (void)start;
     PyThreadState *thread = PyThreadState_Get();
     saved->exc_state.exc_value = NULL;
@@ -54,7 +57,11 @@ void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t
     saved->root.current_frame = NULL;
     saved->root.previous = &thread->root_cframe;
     saved->cframe = &saved->root;
-    int remaining = thread->recursion_remaining < levels ? thread->recursion_remaining : levels;
+    size_t calls = bytes / BYTES_OF_A_CALL;
+    int remaining = thread->recursion_remaining;
+    if (remaining > 0 && (size_t)remaining > calls) {
+        remaining = (int)calls;
+    }
     saved->depth = thread->recursion_limit - remaining;
     saved->delete_nesting = 0;
     data_stack_begin(&saved->data_stack, top, room);

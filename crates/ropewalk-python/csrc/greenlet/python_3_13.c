@@ -20,6 +20,9 @@ struct saved {
 };
 SAVED_FITS;
 
+/* What a counted call takes of the stack at most: four of them make a level of `sorted(key=...)`, which takes 5.3 KB. */
+#define BYTES_OF_A_CALL 2048
+
 void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct saved *to, void *to_context) {
     PyThreadState *thread = PyThreadState_Get();
     from->context = thread->context;
@@ -45,7 +48,7 @@ void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct sa
     ropewalk_greenlet_jump(from_context, to_context, 0);
 }
 
-void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room, int levels) {
+void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room, size_t bytes) {
     (void)start;
     PyThreadState *thread = PyThreadState_Get();
     saved->exc_state.exc_value = NULL;
@@ -53,7 +56,8 @@ void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t
     saved->exc_info = NULL;
     saved->frame = NULL;
     saved->depth = thread->py_recursion_limit - thread->py_recursion_remaining;
-    saved->c_remaining = levels < Py_C_RECURSION_LIMIT ? levels : Py_C_RECURSION_LIMIT;
+    size_t calls = bytes / BYTES_OF_A_CALL;
+    saved->c_remaining = calls < Py_C_RECURSION_LIMIT ? (int)calls : Py_C_RECURSION_LIMIT;
     saved->delete_later = NULL;
     data_stack_begin(&saved->data_stack, top, room);
 }

@@ -60,8 +60,8 @@ void ropewalk_greenlet_switch(struct saved *from, void **from_context, struct sa
     ropewalk_greenlet_jump(from_context, to_context, 0);
 }
 
-void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room, int levels) {
-    (void)levels;
+void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t room, size_t bytes) {
+    (void)bytes;
     saved->start = start;
     saved->size = (size_t)((char *)top - (char *)start);
     PyThreadState *thread = PyThreadState_Get();

@@ -9,22 +9,16 @@ use super::thread::{STACKS_SIZE, stacks};
 use pyo3::exceptions::{PyRuntimeWarning, PyValueError};
 use pyo3::prelude::*;
 use ropewalk::fiber::DEFAULT_SIZE;
-use std::ffi::c_int;
 
 /// The smallest and the largest that can be asked for.
 const LEAST: usize = 256 << 10;
 const MOST: usize = 1 << 30;
 /// Of a small stack: for what a call does at last, in C, and for the interpreter's way to the exception.
 const RESERVE: usize = 48 << 10;
-/// A level of the recursion through C that takes most, `sorted(key=...)`.
-const LEVEL: usize = 5632;
 
-/// Calls through C that have room on a stack.
-pub(super) fn levels(size: usize) -> c_int {
-    if size >= DEFAULT_SIZE {
-        return c_int::MAX;
-    }
-    c_int::try_from(size.saturating_sub(RESERVE) / LEVEL).unwrap_or(c_int::MAX)
+/// Bytes of a stack that may hold calls which the interpreter counts; all that it lets a thread have if the stack is as large.
+pub(super) fn for_calls(size: usize) -> usize {
+    if size >= DEFAULT_SIZE { usize::MAX } else { size.saturating_sub(RESERVE) }
 }
 
 /// The stack size of greenlets that begin from now on, in bytes; changes it, if ``size`` is given.

@@ -41,7 +41,7 @@ unsafe extern "C-unwind" {
     #[link_name = "ropewalk_greenlet_switch"]
     pub(super) fn exchange(from: *mut Saved, from_context: *mut Context, to: *mut Saved, to_context: Context);
     #[link_name = "ropewalk_greenlet_fresh"]
-    pub(super) fn fresh(saved: *mut Saved, start: *mut u8, top: *mut u8, room: usize, levels: c_int);
+    pub(super) fn fresh(saved: *mut Saved, start: *mut u8, top: *mut u8, room: usize, bytes: usize);
     #[link_name = "ropewalk_greenlet_is_possible"]
     pub(super) fn is_possible() -> c_int;
     #[link_name = "ropewalk_greenlet_frame"]

@@ -235,8 +235,8 @@ unsafe fn begin(thread: *mut Thread, greenlet: *mut Greenlet) -> Began {
             }
         };
         // From here to the jump no Python code runs.
-        let levels = depth::levels(stack.len());
-        interpreter::fresh(&raw mut its.saved, stack.limit(), stack.top(), stack.room(), levels);
+        let bytes = depth::for_calls(stack.len());
+        interpreter::fresh(&raw mut its.saved, stack.limit(), stack.top(), stack.room(), bytes);
         its.context = Context::new(stack.top(), interpreter::body, greenlet.cast());
         its.stack = Some(stack);
         its.main = hold((*thread).main);
