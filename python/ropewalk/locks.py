@@ -9,7 +9,7 @@ from typing import Any
 from ropewalk import _ropewalk
 from ropewalk.original import OneOfBoth, become_original, runs_original
 
-__all__ = ["Condition", "Lock", "RLock"]
+__all__ = ["Condition", "Lock", "RLock", "become_original_condition", "inner_condition", "inner_lock", "made_cooperative"]
 
 
 class _LockMeta(type):
@@ -80,3 +80,32 @@ class Condition(_ropewalk.Condition, _original.Condition, metaclass=OneOfBoth):
                 return
             become_original(self)
         _original.Condition.__init__(self, lock)
+
+
+#: Whether a framework has made threads cooperative: then nothing may wait in the engine any more.
+_cooperative = False
+
+
+def made_cooperative() -> None:
+    """From now on what runs the original's algorithm gets the original's locks, and our names make those."""
+    global _cooperative
+    _cooperative = True
+    _LockMeta.__call__ = lambda cls, *args, **kwargs: _public(cls.__name__)(*args, **kwargs)  # type: ignore[method-assign]
+
+
+def inner_lock() -> Any:
+    """A lock for an object that runs the original's algorithm."""
+    return _original.Lock() if _cooperative else Lock()
+
+
+def inner_condition(lock: Any) -> Any:
+    """A condition for such an object."""
+    return _original.Condition(lock) if _cooperative else Condition(lock)
+
+
+def become_original_condition(condition: Any) -> None:
+    """Makes a condition run the original's algorithm, over the lock that it has."""
+    if not runs_original(condition):
+        lock = condition._under()
+        become_original(condition)
+        _original.Condition.__init__(condition, lock)

@@ -12,7 +12,7 @@ from queue import Empty, Full, SimpleQueue
 from typing import Any
 
 from ropewalk import _ropewalk
-from ropewalk.locks import Condition, Lock
+from ropewalk.locks import inner_condition, inner_lock
 from ropewalk.original import Inside, OneOfBoth, become_original, runs_original
 
 try:
@@ -36,8 +36,8 @@ def __getattr__(name: str) -> Any:
 
 
 def _open(queue: Any) -> None:
-    maxsize, mutex = queue.maxsize, Lock()
-    conditions = {name: Condition(mutex) for name in ("not_empty", "not_full", "all_tasks_done")}
+    maxsize, mutex = queue.maxsize, inner_lock()
+    conditions = {name: inner_condition(mutex) for name in ("not_empty", "not_full", "all_tasks_done")}
     become_original(queue)
     items, unfinished, shut = queue._retire()
     inside = queue.__dict__

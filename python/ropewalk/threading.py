@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ropewalk import _ropewalk
-from ropewalk.locks import Condition, Lock, RLock
+from ropewalk.locks import Condition, Lock, RLock, inner_condition, inner_lock
 from ropewalk.original import Inside, OneOfBoth, become_original, open_up_once, rebound, runs_original
 
 __all__ = list(_original.__all__)
@@ -25,7 +25,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _open_event(event: Any) -> None:
-    condition = Condition(Lock())
+    condition = inner_condition(inner_lock())
     become_original(event)
     event.__dict__["_flag"] = event._retire()
     event.__dict__["_cond"] = condition
@@ -45,7 +45,7 @@ class Event(_ropewalk.Event, _original.Event, metaclass=OneOfBoth):
 
 
 def _open_semaphore(semaphore: Any) -> None:
-    condition = Condition(Lock())
+    condition = inner_condition(inner_lock())
     become_original(semaphore)
     semaphore.__dict__["_value"] = semaphore._retire()
     semaphore.__dict__["_cond"] = condition
@@ -73,7 +73,7 @@ class BoundedSemaphore(_ropewalk.BoundedSemaphore, Semaphore, _original.BoundedS
 def _open_barrier(barrier: Any) -> None:
     if not barrier._is_started():
         return  # a subclass has put nothing inside
-    condition = Condition(Lock())
+    condition = inner_condition(inner_lock())
     inside = barrier.__dict__
     inside["_parties"] = barrier._meeting()
     inside["_action"] = None

@@ -1,12 +1,15 @@
 """gevent and eventlet: frameworks that make threads cooperative by patching the same modules.
 
 Under them a thread is a greenlet, and a wait of the engine would stop the hub with all greenlets on it.  So what they
-have patched we leave, and what we have patched we give back before they patch.
+have patched we leave; what we have patched we give back before they patch, and what was made until then becomes the
+original's after it (``made_before``).
 """
 
 from __future__ import annotations
 
 import sys
+
+from ropewalk.installer import made_before
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +70,10 @@ def _wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
         if function.__name__ != "patch_module" or getattr(subject, "__name__", subject) in _PATCHED:
             for give_back in _give_back:
                 give_back()
-        return function(*args, **kwargs)
+        result = function(*args, **kwargs)
+        if who_patched():
+            made_before.hand_over()
+        return result
 
     patching.__ropewalk__ = True  # type: ignore[attr-defined]
     return patching
