@@ -9,7 +9,15 @@ from typing import Any
 from ropewalk import _ropewalk
 from ropewalk.original import OneOfBoth, become_original, runs_original
 
-__all__ = ["Condition", "Lock", "RLock", "become_original_condition", "inner_condition", "inner_lock", "made_cooperative"]
+__all__ = [
+    "Condition",
+    "Lock",
+    "RLock",
+    "become_original_condition",
+    "inner_condition",
+    "inner_lock",
+    "made_cooperative",
+]
 
 
 class _LockMeta(type):

@@ -253,7 +253,10 @@ def test_greenlets_that_may_not_be_seen_are_said_so(
     def refuse(_: int) -> None:
         raise PermissionError("look as root")
 
-    with greenlets_in(place, "import gevent._gevent_cgreenlet\n" + GREENLETS.replace("{then}", "True")) as (pid, _):
+    with greenlets_in(place, "import gevent._gevent_cgreenlet\n" + GREENLETS.replace("{then}", "True")) as (
+        pid,
+        _,
+    ):
         monkeypatch.setattr(_ropewalk, "process_greenlets", refuse)
         assert doctor.show(pid, as_json=False) == doctor.NOTHING_WRONG
         assert f"the greenlets of process {pid} cannot be seen: look as root" in capsys.readouterr().out

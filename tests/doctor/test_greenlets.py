@@ -89,8 +89,8 @@ for wait in ropewalk.waits():
         for line in [
             # A program on the command line has no source, so where gevent is compiled nothing can be told.
             *(f"{name} switch None False {name}" for name in
-              "event_wait timed_wait queue_get queue_put semaphore_acquire result_get greenlet_join "
-              "all_joined".split()),
+              ["event_wait", "timed_wait", "queue_get", "queue_put", "semaphore_acquire", "result_get",
+              "greenlet_join", "all_joined"]),
             "lock_acquire RLock.acquire None False lock_acquire",
             "socket_recv socket.recv None False socket_recv",
             "sleeps sleep None False sleeps",

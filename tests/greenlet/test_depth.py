@@ -13,8 +13,10 @@ KINDS = {
     "map": "def go(n): return list(map(go, [n]))",
     "repr": "class A:\n    def __repr__(self): return repr(self)\ndef go(n): return repr(A())",
     "eval": "def go(n): return eval('go(n)', globals(), {'n': n})",
-    "pickle": "import pickle\nclass A:\n    def __reduce__(self): return A, (), A()\ndef go(n): return pickle.dumps(A())",
-    "json": "import json\nclass E(json.JSONEncoder):\n    def default(self, o): return [A()]\ndef go(n): return E().encode(A())\nclass A: pass",
+    "pickle": "import pickle\nclass A:\n    def __reduce__(self): return A, (), A()\n"
+    "def go(n): return pickle.dumps(A())",
+    "json": "import json\nclass A: pass\nclass E(json.JSONEncoder):\n    def default(self, o): return [A()]\n"
+    "def go(n): return E().encode(A())",
     "nested": "def go(n):\n    it = []\n    for _ in range(100_000): it = [it]\n    return repr(it)",
     "filter": "def go(n): return sorted(filter(go, [n]), key=go)",
     "max": "def go(n): return max([n, n], key=go)",
@@ -132,7 +134,11 @@ def test_greenlets_take_the_size_that_holds_when_they_begin():
         ("", 8 << 20, ""),
         ("0", 8 << 20, ""),
         ("1K", 8 << 20, "ROPEWALK_GREENLET_STACK is ignored: a greenlet's stack has 262144 to"),
-        ("large", 8 << 20, "ROPEWALK_GREENLET_STACK is ignored: it is bytes, or KiB with a K behind, or MiB with an M"),
+        (
+            "large",
+            8 << 20,
+            "ROPEWALK_GREENLET_STACK is ignored: it is bytes, or KiB with a K behind, or MiB with an M",
+        ),
     ],
 )
 def test_the_environment_can_set_it(said, expected, complaint, monkeypatch):

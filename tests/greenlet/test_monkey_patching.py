@@ -1,8 +1,8 @@
 """Under gevent and eventlet no wait stops the hub that does not stop it on the standard library.
 
-Each case waits in one greenlet for what another does once a third has seen that the hub goes on.  What stops the hub on the
-standard library too is left out: locks of threads that were made before the patching, and the locks, simple queues and
-processes of ``multiprocessing``.
+Each case waits in one greenlet for what another does once a third has seen that the hub goes on.  What stops the hub
+on the standard library too is left out: locks of threads that were made before the patching, and the locks, simple
+queues and processes of ``multiprocessing``.
 """
 
 from __future__ import annotations
@@ -66,7 +66,11 @@ THREADS = {
     "Future": ("x = concurrent.futures.Future()", "assert x.result() == 1", "x.set_result(1)"),
 }
 MODULE = {
-    "RLock": ("x = threading.RLock(); spawn(x.acquire); sleep(0)", "assert not x.acquire(timeout=0.2)", "pass"),
+    "RLock": (
+        "x = threading.RLock(); spawn(x.acquire); sleep(0)",
+        "assert not x.acquire(timeout=1)",
+        "pass",
+    ),
     "SimpleQueue": ("x = queue.SimpleQueue()", "x.get()", "x.put(1)"),
     "map": (
         "e, p = threading.Event(), ThreadPoolExecutor(1)",
@@ -141,7 +145,9 @@ END = "\nimport os\nos._exit(0)"
 
 
 def outcome(program):
-    return dict(line.rsplit(" ", 2)[0:3:2] for line in python(program) if line.endswith(("went on", "blocked")))
+    return dict(
+        line.rsplit(" ", 2)[0:3:2] for line in python(program) if line.endswith(("went on", "blocked"))
+    )
 
 
 def made_after(cases):
@@ -232,12 +238,14 @@ def test_what_was_made_before_keeps_what_it_holds(tmp_path):
         before = [pool.submit(pow, 2, n) for n in range(5)]
         from gevent import monkey
         monkey.patch_all()
-        print([one.get_nowait() for one in (numbers, stack, heap) for _ in range(3)], stack.maxsize, numbers.unfinished_tasks)
+        print([one.get_nowait() for one in (numbers, stack, heap) for _ in range(3)])
+        print(stack.maxsize, numbers.unfinished_tasks)
         print(event.wait(), semaphore.acquire(False), semaphore.acquire(False), semaphore.acquire(False), done.result())
         print([one.result() for one in before], [pool.submit(pow, 3, n).result() for n in range(3)])
         pool.shutdown()
     """) == [
-        "[2, 3, 1, 1, 3, 2, 1, 2, 3] 3 3",
+        "[2, 3, 1, 1, 3, 2, 1, 2, 3]",
+        "3 3",
         "True True True False kept",
         "[1, 2, 4, 8, 16] [1, 3, 9]",
     ]

@@ -56,7 +56,8 @@ pub fn read(pid: u32, address: usize, into: &mut [u8]) -> io::Result<()> {
 /// ```
 pub fn distance(pid: u32, address: usize) -> io::Result<Option<isize>> {
     let maps = fs::read_to_string("/proc/self/maps")?;
-    let own = maps.lines().filter_map(Mapping::of).find(|mapping| (mapping.start..mapping.end).contains(&address));
+    let own =
+        maps.lines().filter_map(Mapping::of).find(|mapping| (mapping.start..mapping.end).contains(&address));
     let Some(own) = own else { return Ok(None) };
     let first = |maps: &str, file: (&str, &str)| -> Option<usize> {
         maps.lines().filter_map(Mapping::of).find(|mapping| mapping.file == file).map(|mapping| mapping.start)

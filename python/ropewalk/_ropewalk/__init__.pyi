@@ -7,9 +7,12 @@ its name, signature and docstring. What is told here is what the engine does. Ti
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from types import FrameType, ModuleType, TracebackType
-from typing import Any, Final, NoReturn, SupportsIndex, TypeAlias, final
+from typing import Any, Final, NoReturn, ParamSpec, SupportsIndex, TypeAlias, TypeVar, final
 
 from typing_extensions import Self, disjoint_base
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 __all__ = [
     "Admission",
@@ -78,6 +81,7 @@ __all__ = [
     "make_locks",
     "make_sem_lock",
     "memory_counts",
+    "on_thread_stack",
     "open_sem_lock",
     "own_memory",
     "pair_up",
@@ -1049,16 +1053,16 @@ class greenlet:
 def greenlets() -> list[tuple[greenlet, greenlet | None, int, bool, bool, bool, list[tuple[Any, ...]]]]:
     """Those of this process that have begun and not ended, found where their states lie.
 
-    Each with its parent, the ``ident`` of its thread and whether that is the first, whether it is the one that the thread
-    began with, whether it runs, and its frames as scenes have them; none of one that runs.
+    Each with its parent, the ``ident`` of its thread and whether that is the first, whether it is the one that the
+    thread began with, whether it runs, and its frames as scenes have them; none of one that runs.
     """
 
 def process_greenlets(pid: int, /) -> list[tuple[int, int, str, int, bool, bool, bool, list[str]]]:
     """Those of another process, read from its memory: it is not asked, and may hang.
 
-    Its address, that of its parent (0: none), what its type is called, the ``ident`` of its thread and whether that is the
-    first, whether it is the one that the thread began with, whether it runs, and its frames: the line's number, the
-    function and the file, with tabs between.
+    Its address, that of its parent (0: none), what its type is called, the ``ident`` of its thread and whether that
+    is the first, whether it is the one that the thread began with, whether it runs, and its frames: the line's
+    number, the function and the file, with tabs between.
 
     :raises ProcessLookupError: there is no such process.
     :raises PermissionError: the kernel does not let the caller read its memory.
@@ -1084,12 +1088,22 @@ def settrace(callback: Callable[..., Any] | None, /) -> Callable[..., Any] | Non
 def stack_size(size: int | None = None, /) -> int:
     """The stack size of greenlets that begin from now on, in bytes of address space; changes it, if ``size`` is given.
 
-    Memory is used only where a stack was touched.  Small stacks save page tables, up to 4 KiB for each greenlet, and address
-    space.  On a stack smaller than the default recursion ends earlier, so that it ends in a ``RecursionError``: at 256 KiB
-    after 104 calls through C, of which ``sorted(key=...)`` makes four a level; before Python 3.12, which does not tell them
-    from calls of Python functions, after 69 calls of any kind.
+    Memory is used only where a stack was touched.  Small stacks save page tables, up to 4 KiB for each greenlet, and
+    address space.  On a stack smaller than the default recursion ends earlier, so that it ends in a
+    ``RecursionError``: at 256 KiB after 104 calls through C, of which ``sorted(key=...)`` makes four a level; before
+    Python 3.12, which does not tell them from calls of Python functions, after 69 calls of any kind.
 
     :param size: 256 KiB to 1 GiB; 0 for the default of 8 MiB.
     :returns: what it was.
     :raises ValueError: it is out of range.
+    """
+
+def on_thread_stack(function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Calls the function on the thread's own stack, and returns what it returns.
+
+    For foreign code that compares addresses with those of its thread's stack (``pthread_getattr_np``): engines of other
+    languages, collectors that look at stacks.  A greenlet that calls all that it does so runs on that stack as a whole.
+    Until the function has returned this thread cannot switch to another greenlet; who tries gets a ``greenlet.error``.
+
+    :raises TypeError: without a function.
     """

@@ -62,7 +62,7 @@ def lock_order(watch: str | None = None) -> str:
 
 
 def waits(*, tree: bool = False) -> list[Wait]:
-    """Who waits for what at this moment, in any thread, on any object of ropewalk's; and which greenlets are suspended, and why.
+    """Who waits for what at this moment: threads, on any object of ropewalk's, and suspended greenlets.
 
     A wait on something that processes share is among them when it has lasted for 10 ms.  But for greenlets it is empty
     while ``ropewalk.deadlock`` is ``"off"``, and without waits that began then.

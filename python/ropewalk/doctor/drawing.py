@@ -48,7 +48,9 @@ def table(waits: list[Wait]) -> str:
 
     suspended = [wait for wait in waits if wait.is_suspended]
     waits = [wait for wait in waits if not wait.is_suspended]
-    below = ["Suspended greenlets:", *(f"  {line}" for line in greenlets.table(suspended))] if suspended else []
+    below = (
+        ["Suspended greenlets:", *(f"  {line}" for line in greenlets.table(suspended))] if suspended else []
+    )
     if not waits:
         return "\n".join(["Nobody waits on an object of ropewalk's.", *below])
     labels = _labels(waits)

@@ -1,8 +1,8 @@
 """Suspended greenlets as waits: who they are, where they stand, and what they wait for.
 
-Nobody writes down what a greenlet waits for, or since when: to the engine a switch is a switch.  But its frames stand still.
-The call by which the program went into its framework says what is waited for: the outermost frame of the framework, or, if
-that is compiled and has none, the line of the program.
+Nobody writes down what a greenlet waits for, or since when: to the engine a switch is a switch.  But its frames stand
+still. The call by which the program went into its framework says what is waited for: the outermost frame of the
+framework, or, if that is compiled and has none, the line of the program.
 
 Those of another process are read from its memory (``greenlet/elsewhere.rs``): that process is not asked, and may hang.
 """
@@ -33,8 +33,33 @@ _FILES = _PATCHED | {"threading", "queue", "contextlib"}
 
 #: By what else a program goes into a framework than by the methods that :mod:`source` knows.
 _CALLS = frozenset(
-    "accept connect idle iwait joinall kill killall map peek poll recv recv_into recvfrom read readline select send "
-    "sendall sleep switch throw wait_read wait_readwrite wait_write write".split()
+    {
+        "accept",
+        "connect",
+        "idle",
+        "iwait",
+        "joinall",
+        "kill",
+        "killall",
+        "map",
+        "peek",
+        "poll",
+        "read",
+        "readline",
+        "recv",
+        "recv_into",
+        "recvfrom",
+        "select",
+        "send",
+        "sendall",
+        "sleep",
+        "switch",
+        "throw",
+        "wait_read",
+        "wait_readwrite",
+        "wait_write",
+        "write",
+    }
 )
 
 
@@ -73,9 +98,11 @@ def _of_this_process() -> list[Wait]:
 
 
 def marked(waits: list[Wait]) -> list[Wait]:
-    """Waits of this process's threads, with the greenlet that each runs, if it is not the one that the thread began with."""
+    """Waits of this process's threads, each with the greenlet that it runs, if that is not the thread's first."""
     running = {
-        ident: Greenlet(_label(type(greenlet).__name__, False, None), id(greenlet), type(parent).__name__, id(parent))
+        ident: Greenlet(
+            _label(type(greenlet).__name__, False, None), id(greenlet), type(parent).__name__, id(parent)
+        )
         for greenlet, parent, ident, _, is_main, runs, _ in (_ropewalk.greenlets() if waits else ())
         if runs and not is_main
     }
@@ -178,7 +205,8 @@ def of_process(pid: int) -> list[Wait]:
     """Those of another process that are suspended.
 
     :raises ProcessLookupError: there is none.
-    :raises OSError: its memory cannot be read, or it runs another build of Python or of ropewalk; the message says which.
+    :raises OSError: its memory cannot be read, or it runs another build of Python or of ropewalk; the message says
+    which.
     """
     found = [(*one[:-1], _places(pid, one[-1])) for one in _ropewalk.process_greenlets(pid)]
     labels = {}
@@ -197,8 +225,9 @@ def of_process(pid: int) -> list[Wait]:
             what = _call(None, inner[-1].function)
         elif own:
             known = source.WAITING | _CALLS
-            for name, what in source.calls_at(own[0].file, own[0].line, known)[-1:]:
-                pass
+            calls = source.calls_at(own[0].file, own[0].line, known)
+            if calls:
+                name, what = calls[-1]
         if what == "switch" or name in _FRAMEWORKS or name == "time":
             name = None
         told.append(
@@ -251,12 +280,18 @@ def table(waits: Iterable[Wait]) -> list[str]:
         about = wait.greenlet
         assert about is not None
         place = wait.stack[0] if wait.stack else None
-        groups.setdefault((wait.thread, about.name, about.parent_id, wait.what, wait.name, place), []).append(wait)
+        groups.setdefault((wait.thread, about.name, about.parent_id, wait.what, wait.name, place), []).append(
+            wait
+        )
     lines = []
     for (thread, name, _, what, called, place), group in groups.items():
         about = group[0].greenlet
         assert about is not None
-        who = f"{name} {about.id:#x}" if len(group) == 1 else f"{len(group)} times {name}, the first {about.id:#x}"
+        who = (
+            f"{name} {about.id:#x}"
+            if len(group) == 1
+            else f"{len(group)} times {name}, the first {about.id:#x}"
+        )
         child = f", child of {about.parent}," if about.parent else ""
         verb = "waits" if len(group) == 1 else "wait"
         where = f", at {place}" if place else ""

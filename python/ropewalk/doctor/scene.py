@@ -54,7 +54,8 @@ class Frame(NamedTuple):
 class Greenlet(NamedTuple):
     """A greenlet, told apart from others by its address."""
 
-    #: Its type and the function that it began with, such as ``Greenlet handle``; ``main greenlet`` for a thread's first.
+    #: Its type and the function that it began with, such as ``Greenlet handle``; ``main greenlet`` for a thread's
+    #: first.
     name: str
     id: int
     #: The one that goes on when it ends; ``None`` and 0 for a thread's first.
@@ -68,8 +69,9 @@ class Wait(NamedTuple):
     #: The name of the thread that waits, and its ``ident``.
     thread: str
     ident: int
-    #: What it waits for: ``"Lock"``, ``"RLock"``, ``"Condition"``, ``"Queue.get"``, ``"Thread"``...  For a suspended greenlet the
-    #: call that it is in, such as ``"Queue.get"``, ``"socket.recv"`` or ``"sleep"``, and ``"switch"`` if that cannot be told.
+    #: What it waits for: ``"Lock"``, ``"RLock"``, ``"Condition"``, ``"Queue.get"``, ``"Thread"``...  For a suspended
+    #: greenlet the call that it is in, such as ``"Queue.get"``, ``"socket.recv"`` or ``"sleep"``, and ``"switch"`` if
+    #: that cannot be told.
     what: str
     #: How the program calls it there, such as ``self.lock``; ``None`` if that cannot be told.
     name: str | None

@@ -77,10 +77,13 @@ def written(file: str, line: int) -> str | None:
 def calls(frame: Frame, methods: frozenset[str]) -> list[tuple[str, str, Any]]:
     """The calls of these methods and functions in the statement at which this frame stands, the innermost last.
 
-    How it is written what they are called on, or the function; its name; and that object.  With what is entered by ``with``.
+    How it is written what they are called on, or the function; its name; and that object.  With what is entered by
+    ``with``.
     """
     found = []
-    for text, method, expression in _calls(_scope_at(frame.code.co_filename, frame.line, frame.names), frame.line):
+    for text, method, expression in _calls(
+        _scope_at(frame.code.co_filename, frame.line, frame.names), frame.line
+    ):
         value = _value(expression, frame)
         if method in methods and value is not _MISSING:
             found.append((text, method, value))
@@ -90,9 +93,7 @@ def calls(frame: Frame, methods: frozenset[str]) -> list[tuple[str, str, Any]]:
 def calls_at(file: str, line: int, methods: frozenset[str]) -> list[tuple[str | None, str]]:
     """The same of a line, of a process elsewhere: what they are called on, if they are methods, and their names."""
     found = _calls(_scope_at(file, line), line)
-    return [
-        (text if text != method else None, method) for text, method, _ in found if method in methods
-    ]
+    return [(text if text != method else None, method) for text, method, _ in found if method in methods]
 
 
 def _calls(nodes: list[ast.AST], line: int) -> list[tuple[str, str, ast.expr]]:

@@ -1,9 +1,10 @@
 """Objects of ours that are there when gevent or eventlet patches threads.
 
-The names go back to the originals before that, so what is made later waits through the hub.  But a program may have made
-queues, events and pools before, or have taken our classes (``from queue import Queue``).  On the standard library those go
-through the hub too, since their waits make their locks anew, in Python, by names that the framework has replaced.  So ours
-become the original's here: each runs the original's algorithm from now on, on the framework's locks.
+The names go back to the originals before that, so what is made later waits through the hub.  But a program may have
+made queues, events and pools before, or have taken our classes (``from queue import Queue``).  On the standard
+library those go through the hub too, since their waits make their locks anew, in Python, by names that the framework
+has replaced.  So ours become the original's here: each runs the original's algorithm from now on, on the framework's
+locks.
 
 A ``Lock`` or an ``RLock`` that was made before stays what it is; the interpreter's own would stop the hub likewise.
 """
@@ -41,7 +42,7 @@ def hand_over() -> None:
         _open(made, openers)
         return made
 
-    original.OneOfBoth.__call__ = make  # type: ignore[method-assign]
+    original.OneOfBoth.__call__ = make  # type: ignore[method-assign, assignment]
 
 
 def _open(thing: Any, openers: dict[type, Callable[[Any], object]]) -> None:

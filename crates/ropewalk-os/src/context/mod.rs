@@ -85,6 +85,16 @@ impl Context {
         self.0.is_null()
     }
 
+    /// Where it has stopped: the bytes below are nobody's, but for the few that the processor's conventions lend to whoever
+    /// stands there.
+    ///
+    /// ```
+    /// assert!(ropewalk_os::context::Context::NONE.place().is_null());
+    /// ```
+    pub fn place(self) -> *mut u8 {
+        self.0.cast()
+    }
+
     /// A computation that begins with `entry(argument, message)` on the stack that ends at `top`, rounded down to what the
     /// processor wants.
     ///

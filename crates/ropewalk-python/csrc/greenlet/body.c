@@ -76,3 +76,17 @@ void ropewalk_greenlet_body(void *greenlet, size_t message) {
     }
     ropewalk_greenlet_leave(greenlet, result, &call);
 }
+
+void ropewalk_greenlet_borrower(void *argument, size_t message) {
+    (void)message;
+    struct loan *loan = argument;
+    loan->result = PyObject_Call(loan->function, loan->args, loan->kwargs);
+    void *ended;
+    ropewalk_greenlet_jump(&ended, loan->back, 0);
+    Py_FatalError("greenlet: somebody has gone on with a call that has returned");
+}
+
+PyObject *ropewalk_greenlet_borrow(void *context, struct loan *loan) {
+    ropewalk_greenlet_jump(&loan->back, context, 0);
+    return loan->result;
+}

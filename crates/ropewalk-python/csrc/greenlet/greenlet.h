@@ -57,6 +57,10 @@ PyObject *ropewalk_greenlet_frame(struct saved *saved);
  * it at that offset. For who reads another process's memory. */
 void ropewalk_greenlet_frame_place(size_t *at, long *then);
 
+/* The running greenlet has gone over to the thread's own stack, or, if `saved` is its own and not NULL, back to that which it began
+ * with. */
+void ropewalk_greenlet_stands_on(struct saved *saved);
+
 /* Whether the running greenlet still has Python frames. */
 int ropewalk_greenlet_has_frames(void);
 
@@ -101,6 +105,21 @@ void ropewalk_greenlet_set_references(PyObject *object, Py_ssize_t references);
 
 /* An object that was about to be released is alive again, with `references` of them. */
 void ropewalk_greenlet_resurrect(PyObject *object, Py_ssize_t references);
+
+/* A function that is called on a stack which is lent for that; `back` is where its caller stopped. */
+struct loan {
+    PyObject *function;
+    PyObject *args;
+    PyObject *kwargs; /* may be NULL */
+    PyObject *result;
+    void *back;
+};
+
+/* The first frame of such a call. */
+void ropewalk_greenlet_borrower(void *loan, size_t message);
+
+/* Leaves for a context that begins there, and returns what the function has returned. */
+PyObject *ropewalk_greenlet_borrow(void *context, struct loan *loan);
 
 /* The first frame of every stack. */
 void ropewalk_greenlet_body(void *greenlet, size_t message);

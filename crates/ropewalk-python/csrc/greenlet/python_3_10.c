@@ -73,6 +73,10 @@ void ropewalk_greenlet_frame_place(size_t *at, long *then) {
     *then = -1;
 }
 
+void ropewalk_greenlet_stands_on(struct saved *saved) {
+    (void)saved;
+}
+
 int ropewalk_greenlet_has_frames(void) { return PyThreadState_Get()->frame != NULL; }
 
 /* The reference that the loop had on the innermost frame is the greenlet's now. The stack holds nothing of it. */

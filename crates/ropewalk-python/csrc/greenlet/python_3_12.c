@@ -88,6 +88,10 @@ void ropewalk_greenlet_frame_place(size_t *at, long *then) {
     *then = offsetof(_PyCFrame, current_frame);
 }
 
+void ropewalk_greenlet_stands_on(struct saved *saved) {
+    (void)saved;
+}
+
 int ropewalk_greenlet_has_frames(void) { return PyThreadState_Get()->cframe->current_frame != NULL; }
 
 int ropewalk_greenlet_abandon(struct saved *saved) {

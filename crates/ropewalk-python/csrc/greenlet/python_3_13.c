@@ -80,6 +80,10 @@ void ropewalk_greenlet_frame_place(size_t *at, long *then) {
     *then = -1;
 }
 
+void ropewalk_greenlet_stands_on(struct saved *saved) {
+    (void)saved;
+}
+
 int ropewalk_greenlet_has_frames(void) { return PyThreadState_Get()->current_frame != NULL; }
 
 int ropewalk_greenlet_abandon(struct saved *saved) {

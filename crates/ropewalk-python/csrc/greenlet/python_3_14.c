@@ -93,6 +93,14 @@ void ropewalk_greenlet_frame_place(size_t *at, long *then) {
     *then = -1;
 }
 
+void ropewalk_greenlet_stands_on(struct saved *saved) {
+    if (saved != NULL) {
+        set_stack_protection(PyThreadState_Get(), saved->start, saved->size);
+    } else {
+        reset_stack_protection(PyThreadState_Get());
+    }
+}
+
 int ropewalk_greenlet_has_frames(void) { return PyThreadState_Get()->current_frame != NULL; }
 
 int ropewalk_greenlet_abandon(struct saved *saved) {

@@ -3,7 +3,7 @@
 //! | whose last reference is let go of | what happens |
 //! |---|---|
 //! | by its own thread | `GreenletExit` is thrown into it, before the last reference is gone: it may come to life again |
-//! | by another thread | it waits in its thread's list until that thread lands, or asks for a greenlet |
+//! | by another thread, or while the thread's own stack is lent | it waits in its thread's list until that thread lands, or asks for a greenlet |
 //! | when its thread has ended, or the interpreter ends | nobody can run it: its frames let go of what they hold |
 #![allow(unsafe_code)] // Contract: see `mod`.
 
@@ -82,7 +82,7 @@ unsafe fn kill(greenlet: *mut Greenlet) -> bool {
         let its = state(greenlet).thread();
         if its.is_null() || interpreter::is_finalizing() != 0 {
             abandon(greenlet);
-        } else if its == thread::calling() {
+        } else if its == thread::calling() && !(*its).reachable.is_null() {
             throw_exit(greenlet);
         } else {
             (*its).unwanted.push(hold(greenlet));

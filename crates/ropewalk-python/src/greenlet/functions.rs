@@ -1,6 +1,7 @@
 //! The functions of the module `greenlet._greenlet`, and the module.
 #![allow(unsafe_code)] // Contract: see `mod`.
 
+use super::big_stack;
 use super::broken;
 use super::capsule;
 use super::class::{self, class};
@@ -58,6 +59,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     module.add("GreenletError", inner.getattr("error")?)?;
     module.add_function(wrap_pyfunction!(depth::stack_size, module)?)?;
+    big_stack::register(module)?;
     module.add_function(wrap_pyfunction!(look::greenlets, module)?)?;
     module.add_function(wrap_pyfunction!(elsewhere::process_greenlets, module)?)?;
     module.add("_greenlet", inner)

@@ -36,6 +36,16 @@ pub(super) struct Call {
     pub(super) kwargs: *mut PyObject,
 }
 
+/// A call on a lent stack: see `greenlet.h`.
+#[repr(C)]
+pub(super) struct Loan {
+    pub(super) function: *mut PyObject,
+    pub(super) args: *mut PyObject,
+    pub(super) kwargs: *mut PyObject,
+    pub(super) result: *mut PyObject,
+    pub(super) back: Context,
+}
+
 // SAFETY: rules 1, 5 and 6: what each of them does is said in `greenlet.h`.
 unsafe extern "C-unwind" {
     #[link_name = "ropewalk_greenlet_switch"]
@@ -48,6 +58,8 @@ unsafe extern "C-unwind" {
     pub(super) fn frame(saved: *mut Saved) -> *mut PyObject;
     #[link_name = "ropewalk_greenlet_frame_place"]
     fn place_of_frame(at: *mut usize, then: *mut c_long);
+    #[link_name = "ropewalk_greenlet_stands_on"]
+    pub(super) fn stands_on(saved: *mut Saved);
     #[link_name = "ropewalk_greenlet_has_frames"]
     pub(super) fn has_frames() -> c_int;
     #[link_name = "ropewalk_greenlet_abandon"]
@@ -66,6 +78,13 @@ unsafe extern "C-unwind" {
     fn record() -> *mut c_void;
     #[link_name = "ropewalk_greenlet_set_thread"]
     fn set_record(thread: *mut c_void);
+    pub(super) fn PyObject_Call(
+        function: *mut PyObject,
+        args: *mut PyObject,
+        kwargs: *mut PyObject,
+    ) -> *mut PyObject;
+    #[link_name = "ropewalk_greenlet_borrow"]
+    pub(super) fn borrow_stack(context: Context, loan: *mut Loan) -> *mut PyObject;
     #[link_name = "ropewalk_greenlet_watch_forks"]
     pub(super) fn watch_forks() -> c_int;
     #[link_name = "ropewalk_greenlet_context"]
@@ -86,6 +105,8 @@ unsafe extern "C-unwind" {
 unsafe extern "C" {
     #[link_name = "ropewalk_greenlet_body"]
     pub(super) fn body(greenlet: *mut (), message: usize) -> !;
+    #[link_name = "ropewalk_greenlet_borrower"]
+    pub(super) fn borrower(loan: *mut (), message: usize) -> !;
     #[link_name = "ropewalk_greenlet_jump"]
     static mut JUMP: ropewalk_os::context::Switch;
     #[link_name = "ropewalk_greenlet_forked"]

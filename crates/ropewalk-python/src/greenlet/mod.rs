@@ -16,6 +16,7 @@
 //! | `carry` | what goes along with a switch: arguments, a result or an exception |
 //! | `switching` | from one greenlet to the next |
 //! | `depth` | how large stacks are, and how deep calls may go on them |
+//! | `big_stack` | the thread's own stack, lent to a call |
 //! | `body` | the beginning and the end of a greenlet, called by the first frame of its stack |
 //! | `throw` | exceptions thrown into a greenlet |
 //! | `trace` | the function that is told of switches |
@@ -48,6 +49,7 @@
 #![allow(deprecated, reason = "before 3.12 there is no other way to put an exception aside than PyErr_Fetch")]
 
 mod attributes;
+mod big_stack;
 mod body;
 mod broken;
 mod capsule;

@@ -91,8 +91,12 @@ pub(super) unsafe fn all() -> impl Iterator<Item = *mut State> {
         Some(this)
     });
     slabs
-        // SAFETY: rule 1: places of an array.
-        .flat_map(|slab| (0..STATES).map(move |place| unsafe { (&raw mut (*slab).states).cast::<State>().add(place) }))
+        .flat_map(|slab| (0..STATES).map(move |place| state_at(slab, place)))
         // SAFETY: rule 1: a state is valid also while it is not in use.
         .filter(|state| unsafe { !(**state).greenlet.is_null() })
+}
+
+fn state_at(slab: *mut Slab, place: usize) -> *mut State {
+    // SAFETY: rule 1: the place of an array in a slab, which stays.
+    unsafe { (&raw mut (*slab).states).cast::<State>().add(place) }
 }

@@ -34,7 +34,7 @@ pub(super) unsafe extern "C-unwind" fn switch(
         let thread = thread::calling();
         let its = &*(*target).state;
         if its.stage == Stage::Suspended
-            && its.main == (*thread).main
+            && its.main == (*thread).reachable
             && count <= 1
             && keywords.is_null()
             && its.broken == 0
@@ -113,6 +113,8 @@ pub(super) unsafe fn deliver(target: *mut Greenlet, carry: Carry) -> *mut PyObje
     }
 }
 
+const LENT: &CStr = c"cannot switch while a function runs on the thread's own stack: on_thread_stack() must return first, for \
+the greenlet that the stack belongs to would overwrite it";
 const FATAL: &CStr = c"greenlet: Failed low-level slp_switch(). The stack is probably corrupt.";
 const FIRST: &CStr = c"Failed to switch stacks into a greenlet for the first time.";
 const RUNNING: &CStr = c"Failed to switch stacks into a running greenlet.";
@@ -158,11 +160,13 @@ unsafe fn is_allowed(thread: *mut Thread, target: *mut Greenlet) -> bool {
     // SAFETY: rules 1, 3 and 7.
     unsafe {
         let main = lineage(target);
-        if main == (*thread).main {
+        if main == (*thread).reachable && !main.is_null() {
             return true;
         }
         let error = names().error;
-        if main.is_null() {
+        if (*thread).reachable.is_null() {
+            ffi::PyErr_SetString(error, LENT.as_ptr());
+        } else if main.is_null() {
             ffi::PyErr_SetString(error, c"cannot switch to a garbage collected greenlet".as_ptr());
         } else if state(main).thread().is_null() {
             let message = c"cannot switch to a different thread (which happens to have exited)";

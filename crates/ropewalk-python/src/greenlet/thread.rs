@@ -31,6 +31,8 @@ pub(super) struct Thread {
     pub(super) current: *mut Greenlet,
     /// What the thread did before it knew of greenlets.
     pub(super) main: *mut Greenlet,
+    /// The same, not counted; null while its stack is lent: then nobody can be switched to.
+    pub(super) reachable: *mut Greenlet,
     /// What goes along with the switch that is under way.
     pub(super) carry: Carry,
     /// Who has switched: the reference that made it the current one.
@@ -119,6 +121,7 @@ unsafe fn first() -> *mut Thread {
             forks: interpreter::forked().times,
             current: hold(main),
             main,
+            reachable: main,
             carry: Carry::NOTHING,
             origin: null_mut(),
             replaced: null_mut(),
@@ -170,7 +173,8 @@ impl Thread {
 pub(super) unsafe fn end_the_unwanted(thread: *mut Thread) {
     // SAFETY: rules 3 and 4.
     unsafe {
-        if (*thread).unwanted.is_empty() || interpreter::is_finalizing() != 0 {
+        if (*thread).unwanted.is_empty() || (*thread).reachable.is_null() || interpreter::is_finalizing() != 0
+        {
             return;
         }
         let (mut kind, mut value, mut traceback) = (null_mut(), null_mut(), null_mut());

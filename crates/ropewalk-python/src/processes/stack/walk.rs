@@ -119,7 +119,8 @@ pub(super) fn write(layout: &Layout, thread: usize, text: &mut Text<'_>) {
 pub(super) fn push(layout: &Layout, frame: Frame, out: &mut impl Out) -> bool {
     let pointer = |at: usize| object::word(layout, frame.code + at).unwrap_or(0);
     let mut first = [0; 4];
-    let first = if layout.peek(frame.code + layout.first_line, &mut first) { i32::from_ne_bytes(first) } else { 0 };
+    let first =
+        if layout.peek(frame.code + layout.first_line, &mut first) { i32::from_ne_bytes(first) } else { 0 };
     object::push_number(lines::find(layout, pointer(layout.table), first, frame.at), out)
         && out.push(b"\t")
         && object::push_text(layout, pointer(layout.name), out)
