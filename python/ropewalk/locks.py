@@ -95,10 +95,9 @@ _cooperative = False
 
 
 def made_cooperative() -> None:
-    """From now on what runs the original's algorithm gets the original's locks, and our names make those."""
+    """From now on what runs the original's algorithm gets the original's locks."""
     global _cooperative
     _cooperative = True
-    _LockMeta.__call__ = lambda cls, *args, **kwargs: _public(cls.__name__)(*args, **kwargs)  # type: ignore[method-assign]
 
 
 def inner_lock() -> Any:

@@ -74,30 +74,6 @@ sleep(0)
 """
 
 
-def test_under_gevent_the_frames_of_gevent_say_what_is_waited_for():
-    lines = python(f"""
-import ropewalk
-ropewalk.install()
-{GEVENT}
-for wait in ropewalk.waits():
-    if wait.greenlet.name != "Hub":
-        assert wait.greenlet.parent == "Hub" and wait.stack[0].file == "<string>", wait
-        print(wait.greenlet.name, wait.what, wait.name, wait.id == id(globals().get(wait.name)), wait.stack[0].function)
-""")
-    assert sorted(lines) == sorted(
-        f"Greenlet {line}"
-        for line in [
-            # A program on the command line has no source, so where gevent is compiled nothing can be told.
-            *(f"{name} switch None False {name}" for name in
-              ["event_wait", "timed_wait", "queue_get", "queue_put", "semaphore_acquire", "result_get",
-              "greenlet_join", "all_joined"]),
-            "lock_acquire RLock.acquire None False lock_acquire",
-            "socket_recv socket.recv None False socket_recv",
-            "sleeps sleep None False sleeps",
-        ]
-    )  # fmt: skip
-
-
 @pytest.fixture
 def in_a_file(tmp_path):
     """Runs a program that has a file, and returns the lines that it printed."""
@@ -110,7 +86,7 @@ def in_a_file(tmp_path):
     return run
 
 
-def test_it_says_so_also_where_gevent_is_compiled_if_the_program_has_its_source(in_a_file):
+def test_under_gevent_the_call_into_it_says_what_is_waited_for(in_a_file):
     lines = in_a_file(f"""
 import ropewalk
 ropewalk.install()

@@ -193,14 +193,13 @@ def test_classes_that_were_taken_before_the_patching_make_what_does_not_stop_the
     taken = """
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import LifoQueue, PriorityQueue, Queue
-from threading import BoundedSemaphore, Barrier, Condition, Event, Lock, RLock, Semaphore
+from threading import BoundedSemaphore, Barrier, Condition, Event, RLock, Semaphore
 class Mine(Queue):
     pass
 class Signal(Event):
     pass
 """
     cases = {
-        "Lock": ("x = Lock(); x.acquire()", "x.acquire()", "x.release()"),
         "Condition": ("x = Condition(RLock())", *THREADS["Condition"][1:]),
         "Event": ("x = Event()", *THREADS["Event"][1:]),
         "a subclass of Event": ("x = Signal()", *THREADS["Event"][1:]),

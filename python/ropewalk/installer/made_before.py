@@ -6,7 +6,8 @@ library those go through the hub too, since their waits make their locks anew, i
 has replaced.  So ours become the original's here: each runs the original's algorithm from now on, on the framework's
 locks.
 
-A ``Lock`` or an ``RLock`` that was made before stays what it is; the interpreter's own would stop the hub likewise.
+A ``Lock`` or an ``RLock`` that was made before, or is made by a name that was taken before, stays the engine's; the
+interpreter's own ``Lock`` would stop the hub likewise.
 """
 
 from __future__ import annotations
