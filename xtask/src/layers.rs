@@ -53,11 +53,12 @@ const LADDERS: [(&str, Ladder); 3] = [
         "ropewalk-python",
         &[
             &["arguments", "build_class", "detach", "doctor", "error", "graft", "once", "original"],
-            &["codec", "greenlet"],
+            &["codec"],
             &["threading"],
             &["queue"],
             &["futures"],
             &["processes"],
+            &["greenlet"],
             &["multiprocessing"],
         ],
     ),

@@ -81,7 +81,8 @@ def _open_pool(pool: Any) -> None:
         import queue
 
         before = pool._threads
-        pool._work_queue = queue.SimpleQueue()  # its threads do what is in line, and go
+        # Its threads do what is in line, and go. Not a SimpleQueue, which gevent replaces later than threads.
+        pool._work_queue = queue.Queue()
         pool._threads = _Threads(before)
 
 
