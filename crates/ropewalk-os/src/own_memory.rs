@@ -30,12 +30,12 @@ pub fn peek(address: usize, into: &mut [u8]) -> bool {
     usize::try_from(read) == Ok(into.len())
 }
 
-/// Bytes of memory that this process has in use now, in real memory; 0 if the system does not say.
+/// Bytes of real memory that this process has in use now, shared or not; 0 if the system does not say.
 ///
 /// ```
-/// assert!(ropewalk_os::own_memory::resident() > 0);
+/// assert!(ropewalk_os::own_memory::resident_bytes() > 0);
 /// ```
-pub fn resident() -> u64 {
+pub fn resident_bytes() -> u64 {
     let mut text = [0u8; 128];
     // SAFETY: rule 2. proc(5): sizes in pages, the second is what is resident.
     let (read, page) = unsafe {
@@ -68,9 +68,9 @@ mod tests {
 
     #[test]
     fn memory_that_is_used_is_counted() {
-        let before = resident();
+        let before = resident_bytes();
         let block = vec![1u8; 64 << 20];
-        assert!(resident() >= before + (48 << 20), "{before}");
+        assert!(resident_bytes() >= before + (48 << 20), "{before}");
         assert_eq!(block.iter().step_by(4096).map(|&byte| u64::from(byte)).sum::<u64>(), 64 << 8);
     }
 }
