@@ -79,7 +79,7 @@ pub struct Pages {
 
 // SAFETY: rule 3: as a Box of bytes.
 unsafe impl Send for Pages {}
-// SAFETY: as above.
+// SAFETY: rule 3: as a Box of bytes.
 unsafe impl Sync for Pages {}
 
 impl Pages {
