@@ -215,8 +215,11 @@ def test_a_process_killed_at_any_instruction_leaves_the_object_whole(name: str) 
         assert instructions > 100
         for moment in stepping.moments(instructions):
             killed_at(scene, moment, way)
-        # Now and then one waits for another, or the clock has it do something else: that is a moment too.
-        assert way.strayed <= 1 + instructions // 10
+            if way.strayed:  # the interpreter has specialised what it runs: this moment again, on the way as it is now
+                way = stepping.Way()
+                killed_at(scene, None, way)
+                killed_at(scene, moment, way)
+                way.strayed = 0
 
 
 def killed_at(scene: Scene, moment: int | None, way: stepping.Way) -> int:

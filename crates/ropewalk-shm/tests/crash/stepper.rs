@@ -48,7 +48,14 @@ pub fn for_moments(full: bool, mut kill_at: impl FnMut(usize, &mut Tally) -> usi
         if !full && begun.elapsed() > ENOUGH {
             break;
         }
-        kill_at(if full { number } else { spread(number, count) * instructions / count.max(1) }, &mut tally);
+        let moment = if full { number } else { spread(number, count) * instructions / count.max(1) };
+        let strayed = tally.way.strayed;
+        kill_at(moment, &mut tally);
+        if tally.way.strayed > strayed {
+            tally.way.is_stepped = true;
+            kill_at(moment, &mut tally);
+            tally.way.is_stepped = false;
+        }
         tally.moments += 1;
     }
     tally

@@ -5,7 +5,7 @@
 //! down; each later one runs to a breakpoint shortly before its moment, and is stepped from there.
 //!
 //! Where each run stops is compared with what was written down. One that has gone another way, because a clock has, is
-//! killed where it is: that is a moment too. How many did is told.
+//! killed where it is: that is a moment too. Its moment is then come to once more, by steps alone. How many did is told.
 
 use crate::process::{Child, Traced};
 use std::collections::HashMap;
@@ -37,6 +37,8 @@ pub struct Way {
     instructions: Vec<Instruction>,
     /// How many later runs have gone another way.
     pub strayed: usize,
+    /// Whether no short cuts are taken now.
+    pub is_stepped: bool,
 }
 
 impl Way {
@@ -48,6 +50,7 @@ impl Way {
         }
         let mut steps = 0;
         if let Some((number, mark)) = self.mark_before(moment)
+            && !self.is_stepped
             && victim.can_break_at(mark.address)
         {
             let stands = victim.run_to(mark.address, mark.times, at_sleep);
@@ -64,7 +67,7 @@ impl Way {
             }
         }
         let expected = self.instructions.get(moment).map(|instruction| instruction.address);
-        self.strayed += usize::from(expected != Some(victim.address()));
+        self.strayed += usize::from(!self.is_stepped && expected != Some(victim.address()));
         (steps, Traced::Stopped)
     }
 
