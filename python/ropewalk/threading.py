@@ -7,12 +7,15 @@ of threads.  Locks, conditions, semaphores, events and barriers are ropewalk's.
 from __future__ import annotations
 
 import threading as _original
-from collections.abc import Callable
-from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.locks import Condition, Lock, RLock
 from ropewalk.original import Inside, OneOfBoth, become_original, open_up_once, rebound, runs_original
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = list(_original.__all__)
 

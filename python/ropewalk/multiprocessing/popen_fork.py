@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing.popen_fork as _original
-from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.multiprocessing.process import GRACE, LEAVING, wait
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["PATCHES", "Popen"]
 

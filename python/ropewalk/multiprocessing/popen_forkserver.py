@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import multiprocessing.popen_forkserver as _original
 from multiprocessing import forkserver
-from typing import Any
 
 from ropewalk.multiprocessing.process import launch, wait
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["PATCHES", "Popen"]
 

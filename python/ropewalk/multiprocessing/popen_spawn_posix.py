@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing.popen_spawn_posix as _original
-from typing import Any
 
 from ropewalk.multiprocessing.process import launch, wait
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["PATCHES", "Popen"]
 

@@ -22,13 +22,13 @@ import multiprocessing.context as _context
 import multiprocessing.process as _original
 import os
 from multiprocessing import reduction
-from typing import Any
 
 from ropewalk import _ropewalk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 __all__ = list(_original.__all__)
 
