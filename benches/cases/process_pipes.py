@@ -133,7 +133,13 @@ def _nothing():
     pass
 
 
-@case("starting a Process and joining it, fork", of=("multiprocessing.popen_fork.Popen",))
+# What the child does counts too: it is all one after the other. Where it is woken is up to the kernel, which takes longer.
+@case(
+    "starting a Process and joining it, fork",
+    of=("multiprocessing.popen_fork.Popen",),
+    threads=True,
+    together=True,
+)
 def starting(modules):
     def run(n):
         for _ in repeat(None, n):
