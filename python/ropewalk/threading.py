@@ -155,6 +155,13 @@ for _name in ("parties", "n_waiting", "broken"):
 Barrier.__init__.__doc__ = _original.Barrier.__init__.__doc__
 
 
+class _Dangling(type(_original._dangling)):  # type: ignore[misc]
+    """What knows all threads, looked through by each forked child, in one call of the engine."""
+
+    def __iter__(self) -> Any:
+        return _ropewalk.living(self.data)
+
+
 #: What install() puts into the real modules, as one set: module -> attribute -> object.
 PATCHES: dict[str, dict[str, Any]] = {
     "threading": {
@@ -165,5 +172,6 @@ PATCHES: dict[str, dict[str, Any]] = {
         "Lock": Lock,
         "RLock": RLock,
         "Semaphore": Semaphore,
-    }
+    },
+    "threading._dangling": {"__class__": _Dangling},
 }

@@ -4,10 +4,11 @@ Use the modules of `ropewalk`, not this one: there each of these stands before t
 its name, signature and docstring. What is told here is what the engine does. Times are in seconds; `None` means no end.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from contextvars import Context
 from types import FrameType, ModuleType, TracebackType
 from typing import Any, Final, NoReturn, SupportsIndex, TypeAlias, final
+from weakref import ref
 
 from typing_extensions import Self, disjoint_base
 
@@ -69,6 +70,8 @@ __all__ = [
     "lifeline_held",
     "lifeline_hold",
     "lifeline_lease",
+    "living",
+    "living_items",
     "loads",
     "lock_order",
     "look_at_segment",
@@ -781,6 +784,12 @@ class Leaving:
 
     def __new__(cls, function: Callable[..., Any], /) -> Leaving: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+def living(data: set[ref[Any]], /) -> Iterator[Any]:
+    """The living objects of a `WeakSet`, whose `data` this is, as they are now."""
+
+def living_items(data: dict[Any, ref[Any]], /) -> Iterator[tuple[Any, Any]]:
+    """The living values of a `WeakValueDictionary`, whose `data` this is, with their keys, as they are now."""
 
 def pair_up(one: Connection, other: Connection, /) -> None:
     """The two are the ends of one new pipe: each looks for a moment whether the other sends before it sleeps."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing.popen_fork as _original
+from multiprocessing import util
 
-from ropewalk._ropewalk import ends_soon, lifeline_fork, lifeline_forked
+from ropewalk._ropewalk import ends_soon, lifeline_fork, lifeline_forked, living_items
 from ropewalk.multiprocessing.process import GRACE, LEAVING, declared
 
 TYPE_CHECKING = False
@@ -36,4 +37,15 @@ class Popen(_original.Popen):
         return declared(self, _wait)
 
 
-PATCHES = {"multiprocessing.popen_fork": {"Popen": Popen}, "os": LEAVING}
+class _ToldOfForks(type(util._afterfork_registry)):  # type: ignore[misc]
+    """What asked to be told of a fork, looked through by each child, in one call of the engine."""
+
+    def items(self) -> Any:
+        return living_items(self.data)
+
+
+PATCHES: dict[str, dict[str, Any]] = {
+    "multiprocessing.popen_fork": {"Popen": Popen},
+    "multiprocessing.util._afterfork_registry": {"__class__": _ToldOfForks},
+    "os": LEAVING,
+}
