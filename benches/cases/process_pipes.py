@@ -133,7 +133,7 @@ def _nothing():
     pass
 
 
-# What the child does counts too: it is all one after the other. Where it is woken is up to the kernel, which takes longer.
+# By the wall clock: what the child does counts too. On one processor, for all is one after the other.
 @case(
     "starting a Process and joining it, fork",
     of=("multiprocessing.popen_fork.Popen",),
