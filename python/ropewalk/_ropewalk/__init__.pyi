@@ -30,6 +30,7 @@ __all__ = [
     "Harvest",
     "JoinableProcessQueue",
     "Joining",
+    "Leaving",
     "LifoQueue",
     "Memory",
     "Parcel",
