@@ -46,7 +46,9 @@ def weighed(setting):
 
 def served(what, setting):
     stock, ours = best(what, 6, setting, "served.py")
-    return Reading("us", stock, ours, stock / ours, note="the server's processor time, 20,000 requests a time")
+    return Reading(
+        "us", stock, ours, stock / ours, note="the server's processor time, 20,000 requests a time"
+    )
 
 
 for what, name, bar in SERVED:

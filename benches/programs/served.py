@@ -31,7 +31,7 @@ class Client:
 
     def read(self, key):
         key.data.extend(piece := key.fileobj.recv(65536))
-        head, end, body = bytes(key.data).partition(b"\r\n\r\n")
+        head, _, body = bytes(key.data).partition(b"\r\n\r\n")
         if piece and (not self.kept or len(body) < len(BODY)):
             return
         if not head.startswith(b"HTTP/1.1 200 OK\r\n") or body != BODY:

@@ -101,5 +101,7 @@ def test_eventlets_own_parts_work(patch):
 
 
 def test_threads_that_eventlet_has_made_cooperative_take_turns():
-    program = f"import warnings; warnings.simplefilter('ignore'); import eventlet; eventlet.monkey_patch(){THREADS}"
+    program = (
+        f"import warnings; warnings.simplefilter('ignore'); import eventlet; eventlet.monkey_patch(){THREADS}"
+    )
     assert run(program) == ["9 3", "3"]

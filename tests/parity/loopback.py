@@ -34,7 +34,9 @@ def check(event, arguments):
     elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
         host = arguments[0]
         if not is_local(host, any_too=True) and host != socket.gethostname():
-            raise socket.gaierror(socket.EAI_NONAME, f"only the loopback is open to these tests, not {host!r}")
+            raise socket.gaierror(
+                socket.EAI_NONAME, f"only the loopback is open to these tests, not {host!r}"
+            )
 
 
 sys.addaudithook(check)
