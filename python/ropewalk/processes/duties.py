@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.processes.forwarding import Forwarding
 from ropewalk.processes.seeding import Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = ["Duties"]
 

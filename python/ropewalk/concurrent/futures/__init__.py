@@ -17,13 +17,15 @@ from concurrent.futures import (
     InvalidStateError,
     TimeoutError,
 )
-from typing import TYPE_CHECKING, Any
 
 from ropewalk.concurrent.futures.future import Future
 from ropewalk.concurrent.futures.thread_pool import ThreadPoolExecutor
 from ropewalk.concurrent.futures.waiting import as_completed, wait
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ropewalk.concurrent.futures.process import ProcessPoolExecutor
 
 __all__ = [
