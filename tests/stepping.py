@@ -149,8 +149,9 @@ class Victim:
         return True
 
     def step_to(self, moment: int, way: Way | None = None) -> int:
-        """So many instructions further, or to its end or its sleep; says how many. With a `way` by a short cut along it;
-        who is the first on it writes it down.
+        """So many instructions further, or to its end or its sleep; says how many.
+
+        With a `way` by a short cut along it; who is the first on it writes it down.
         """
         learns = way is not None and not way.addresses
         steps = 0 if way is None or learns else self._cut_short(way, moment)

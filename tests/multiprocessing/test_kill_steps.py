@@ -215,7 +215,9 @@ def test_a_process_killed_at_any_instruction_leaves_the_object_whole(name: str) 
         assert instructions > 100
         for moment in stepping.moments(instructions):
             killed_at(scene, moment, way)
-            if way.strayed:  # the interpreter has specialised what it runs: this moment again, on the way as it is now
+            if (
+                way.strayed
+            ):  # the interpreter has specialised what it runs: this moment again, on the way as it is now
                 way = stepping.Way()
                 killed_at(scene, None, way)
                 killed_at(scene, moment, way)

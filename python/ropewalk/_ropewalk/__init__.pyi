@@ -45,6 +45,7 @@ __all__ = [
     "SimpleProcessQueue",
     "SynchronizedNumber",
     "SynchronizedNumbers",
+    "Telling",
     "Turn",
     "WorkQueue",
     "Worker",
@@ -80,7 +81,6 @@ __all__ = [
     "make_sem_lock",
     "memory_counts",
     "open_sem_lock",
-    "own_memory",
     "pair_up",
     "place_of_sem_lock",
     "process_cycles",
@@ -90,7 +90,7 @@ __all__ = [
     "settrace",
     "stop_signal",
     "thread_ended",
-    "told",
+    "unshared_memory",
     "waits",
 ]
 
@@ -161,8 +161,12 @@ def class_statement(
     It calls `statement`, with the metaclass that `meeting(bases, metaclass)` gives where they meet.
     """
 
-def told() -> None:
-    """A report that the engine had told in a thread of its own has ended."""
+@final
+class Telling:
+    """A report that the engine has told in a thread of its own."""
+
+    def told(self) -> None:
+        """It has ended; the thread that has told it says so."""
 
 @final
 class Declared:
@@ -962,7 +966,7 @@ class Seat:
     def asked(self) -> int:
         """Why the task in hand shall be stopped: 1 for its time, 2 for its owner; 0 if it shall not."""
 
-def own_memory() -> int | None:
+def unshared_memory() -> int | None:
     """Bytes that this process has in memory and shares with no file; `None` if that can not be seen."""
 
 def stop_signal() -> int:

@@ -50,7 +50,7 @@ class Duties:
             self._forwarding.end_of_task()
         if self._memory_limit is None:
             return True
-        own = _ropewalk.own_memory()
+        own = _ropewalk.unshared_memory()
         return own is None or own <= self._memory_limit
 
     def end(self) -> None:
