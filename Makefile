@@ -105,9 +105,19 @@ test-all: test-rust models
 		$(MAKE) --no-print-directory VENV=.venv-$$version PYTHON="$$python" test-one </dev/null || exit 1; \
 	done
 
-test-one: $(VENV)/.installed
+test-one: $(VENV)/.installed sqlalchemy-tests
 	ROPEWALK_TEST_FULL=1 $(PY) -m pytest -o faulthandler_timeout=$(PATIENCE) $(PYTEST)
 	$(PY) -m tests.parity --full
+
+# Its wheel has no tests; its source distribution does.
+SQLALCHEMY := $(shell grep '^sqlalchemy==' requirements-dev.txt)
+.PHONY: sqlalchemy-tests
+sqlalchemy-tests: build/sqlalchemy/.made
+build/sqlalchemy/.made: requirements-dev.txt | $(VENV)/.tools
+	rm -rf $(@D) && mkdir -p $(@D)
+	$(PY) -m pip download --quiet --no-deps --no-binary :all: --dest $(@D) $(SQLALCHEMY)
+	tar --extract --strip-components=1 --directory $(@D) --file $(@D)/*.tar.gz
+	touch $@
 
 # --- Checks --------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import expected, lanes, probe, report, stock
+from . import expected, lanes, packages, probe, report, stock
 from .suites import SUITES, Python, Suite, ask
 from .verdict import RETRIES, Verdict, judge
 from .watch import Limits, Outcome, Outcomes, SuiteError, stop
@@ -73,8 +73,10 @@ class Run:
 
     def chosen(self) -> list[Suite]:
         if self.options.suite:
-            return [suite for suite in SUITES if suite.name in self.options.suite]
-        return [suite for suite in SUITES if suite.quick or self.options.full]
+            chosen = [suite for suite in SUITES if suite.name in self.options.suite]
+        else:
+            chosen = [suite for suite in SUITES if suite.quick or self.options.full]
+        return [packages.resolved(suite, self.python) for suite in chosen]
 
     def selected(self, case: str) -> bool:
         return self.options.case in case
@@ -116,6 +118,9 @@ class Run:
     def suite(self, suite: Suite) -> Verdict:
         """Both engines through one suite."""
         verdict = Verdict(suite)
+        if not suite.modules:
+            verdict.absent = f"not installed with this Python: {suite.package}, or the tests that it runs"
+            return verdict
         missing = self.python.missing(suite)
         if missing and self.python.lender(suite) is None:
             verdict.absent = f"not shipped with this Python, nor with another one here: {', '.join(missing)}"
@@ -128,7 +133,10 @@ class Run:
                 }
             if not verdict.stock.cases:
                 return verdict
-            only = list(verdict.stock.cases) if self.options.case else None
+            # What hangs on stock counts for nothing, and takes minutes.
+            only = [case for case, outcome in verdict.stock.cases.items() if outcome.kind != "hang"]
+            if not self.options.case and len(only) == len(verdict.stock.cases):
+                only = None
             verdict.ours = self.outcomes(suite, self.engine, verdict.stock, only)
         except SuiteError as error:
             side = "ropewalk" if verdict.stock else "stock"

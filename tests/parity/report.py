@@ -104,6 +104,11 @@ def details(verdicts: list[Verdict], verbose: bool) -> str:
                     f"  not counted: {len(unpassed) - len(broken)} skipped on stock, {len(broken)} not passed"
                 )
             part += [f"           {verdict.stock.cases[case].kind:7} {case}" for case in broken]
+            for case in unpassed:
+                theirs = verdict.stock.cases[case]
+                ours = verdict.ours.cases.get(case, theirs)
+                if theirs.kind != ours.kind:
+                    part.append(f"  note: {theirs.kind} on stock, {ours.kind} on ropewalk: {case}")
         part += [
             f"  note: leaves threads or processes behind, on stock it does not: {case}"
             for case in verdict.altered

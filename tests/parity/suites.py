@@ -21,7 +21,8 @@ class Suite:
     """Test modules, and the choice of their cases, that get one row of the table."""
 
     name: str
-    modules: tuple[str, ...]
+    modules: tuple[str, ...] = ()
+    """Names; with words behind one that are its sys.argv, or behind -m for a program without cases."""
     select: str = "all"
     bar: int = 99
     """Percent of what stock passes. 100 for what ropewalk does not replace: that it must not harm."""
@@ -32,7 +33,11 @@ class Suite:
     resources: tuple[str, ...] = ()
     """What CPython's own runner asks for with -u; without it these tests are not even loaded."""
     environment: dict[str, str] = field(default_factory=dict)
-    """For the tests of the runner itself: more environment for the worker."""
+    """More environment for the worker."""
+    package: str = ""
+    """The package that brings it, and on a Python under test its version too: see `packages`."""
+    apart: bool = False
+    """Each module in a worker of its own: they patch their interpreter. Their sockets stay on the loopback."""
 
 
 FUTURES = "test.test_concurrent_futures"
@@ -51,6 +56,25 @@ def started_by(method: str, quick: bool) -> Suite:
     )
 
 
+GEVENT_SHORT = tuple(
+    f"gevent.tests.test__{part}"
+    for part in (
+        "contextvars",
+        "event",
+        "greenlet",
+        "hub",
+        "local",
+        "monkey",
+        "monkey_queue",
+        "queue",
+        "refcount",
+        "systemerror",
+        "threading_vs_settrace",
+        "timeout",
+    )
+)
+"""What bears most on greenlets, and takes few seconds."""
+
 SUITES = [
     # What takes longest comes first.
     started_by("fork", quick=True),
@@ -64,6 +88,9 @@ SUITES = [
     started_by("forkserver", quick=False),
     Suite("futures_processes", (FUTURES,), "processes", bar=98, quick=False, lanes=3, resources=LONG),
     Suite("main_handling", ("test.test_multiprocessing_main_handling",), bar=98, quick=False),
+    Suite("gevent", package="gevent", apart=True, quick=False),
+    Suite("gevent_patched", package="gevent", apart=True, quick=False),
+    Suite("gevent_short", GEVENT_SHORT, package="gevent", apart=True),
     Suite("test_asyncio", ("test.test_asyncio",), bar=100, quick=False),
     Suite("test_logging", ("test.test_logging",), bar=100, quick=False),
     # Its "network" is the loopback: each server binds to localhost or to a socket file.

@@ -125,6 +125,7 @@ class Worker:
         job = {
             "engine": engine,
             "modules": suite.modules,
+            "loopback": suite.apart,
             "select": suite.select,
             "resources": suite.resources,
             "only": only,

@@ -4,7 +4,8 @@ Started by `watch`, as a script, by the Python under test: it imports nothing of
 needs nothing but the standard library. Its one argument is the path of a JSON object:
 
     engine    "stock", "ropewalk", or the path of a file to execute in place of ropewalk.install()
-    modules   names of test modules
+    modules   names of test modules; "name words": with these in sys.argv; "-m name": a program, which is one case
+    loopback  refuse sockets that leave the loopback
     select    which of their cases: a key of SELECT
     resources what the tests may use: nothing huge, no network (support.use_resources)
     only      case ids to run (null: all)
@@ -93,6 +94,24 @@ def parts(module):
     return [f"{module}.{name[:-3]}" for name in files]
 
 
+def program(name):
+    """A case that runs the module `name` as a program, and passes if that ends as it should."""
+    import subprocess
+    import unittest
+
+    class Program(unittest.TestCase):
+        def id(self):
+            return f"{name}.program"
+
+        def runTest(self):
+            done = subprocess.run(
+                [sys.executable, "-m", name], capture_output=True, stdin=subprocess.DEVNULL, check=False
+            )
+            self.assertEqual(done.returncode, 0, (done.stdout + done.stderr).decode(errors="replace"))
+
+    return Program()
+
+
 def load(modules, select):
     """The selected cases of `modules` as (id, case) pairs; a second case of one id gets a number."""
     import unittest
@@ -101,7 +120,15 @@ def load(modules, select):
     cases = []
     for part in (part for module in modules for part in parts(module)):
         loader = unittest.TestLoader()
-        suite = loader.loadTestsFromName(part)
+        name, *words = part.split()
+        if name == "-m":
+            suite = unittest.TestSuite([program(*words)])
+        elif words:
+            sys.argv[1:] = words
+            module = __import__(name, fromlist=["*"])
+            suite = loader.loadTestsFromModule(module)
+        else:
+            suite = loader.loadTestsFromName(name)
         if loader.errors:
             raise SystemExit("".join(loader.errors))
         for case in flatten(suite):
@@ -111,6 +138,15 @@ def load(modules, select):
             seen[name] = seen.get(name, 0) + 1
             cases.append((name if seen[name] == 1 else f"{name}#{seen[name]}", case))
     return cases
+
+
+def check_greenlet(engine):
+    """Ends this worker if the tests have imported another greenlet than was asked for."""
+    greenlet = sys.modules.get("greenlet")
+    if greenlet is not None and engine in ("stock", "ropewalk"):
+        found = "ropewalk" if greenlet.__spec__.origin == "ropewalk" else "stock"
+        if found != engine:
+            raise SystemExit(f"greenlet is {found}'s where {engine}'s was asked for")
 
 
 def let_children_borrow():
@@ -228,7 +264,12 @@ def main(job):
     emit("engine", **engine)
     if BORROWED:
         let_children_borrow()
+    if job["loopback"]:
+        import runpy
+
+        runpy.run_path(os.path.join(os.path.dirname(os.path.abspath(__file__)), "loopback.py"))
     cases = load(job["modules"], job["select"])
+    check_greenlet(job["engine"])
     emit("plan", cases=[name for name, _ in cases])
     skip = set(job["skip"])
     only = None if job["only"] is None else set(job["only"])
