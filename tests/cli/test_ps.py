@@ -174,7 +174,10 @@ def test_it_tells_what_workers_of_pools_have_in_hand(place: Place) -> None:
             if worker["stack"]:
                 break
         assert (worker["phase"], worker["task"], worker["done"]) == ("running", 2, 1)
-        assert worker["function"] in ("__main__.resize", "__mp_main__.resize")  # its name in a worker that was spawned
+        assert worker["function"] in (
+            "__main__.resize",
+            "__mp_main__.resize",
+        )  # its name in a worker that was spawned
         shown = place.run([*RUNNER, "ps", str(program.pid)])
         assert "of a pool, 1 tasks done" in shown.output
         assert f"{worker['pid']}: running task 2 {worker['function']} for " in shown.output

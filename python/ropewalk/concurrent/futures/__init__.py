@@ -41,6 +41,9 @@ __all__ = [
     "as_completed",
     "wait",
 ]
+__all__ += [
+    name for name in _original.__all__ if name == "InterpreterPoolExecutor"
+]  # the original's, from 3.14 on
 
 #: What install() puts into the real modules, as one set: module -> attribute -> object.
 PATCHES: dict[str, dict[str, Any]] = {
