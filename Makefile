@@ -29,7 +29,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml rust-toolchain.toml README.md \
 help:
 	@echo 'make demo       real programs on stock CPython and on ropewalk, times side by side'
 	@echo 'make test       all tests: Rust, Python, and those of CPython itself'
-	@echo 'make test-crash processes killed after each instruction of what they share; about two hours'
+	@echo 'make test-crash processes killed after each instruction of what they share; an hour or two'
 	@echo 'make check      formatting, lints, types, stubs, the rules of the house'
 	@echo 'make bench      the table of ratios, on Python $(BENCHED)'
 	@echo 'make models     every order of events of small scenarios, explored by loom'
@@ -73,7 +73,8 @@ test: test-rust test-python test-parity
 test-rust:
 	cargo test --locked
 
-# Killed after each instruction of each operation, and thousands of times by chance: about two hours.
+# Killed after each instruction of each operation, and thousands of times by chance. The part in
+# Rust takes half an hour, the part that goes through the interpreter as long again or longer.
 test-crash: $(VENV)/.installed
 	ROPEWALK_TEST_FULL=1 cargo test --locked --release -p ropewalk-shm --test crash
 	ROPEWALK_TEST_FULL=1 $(PY) -m pytest -o faulthandler_timeout=$(PATIENCE) tests/multiprocessing/test_queue_kills.py tests/multiprocessing/test_kill_steps.py \

@@ -12,10 +12,13 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from tests import leftovers
+from tests import leftovers, own_files
 
 #: Folders whose tests are looked at for processes, files and descriptors, each by itself.
-LOOKED_AT = {"multiprocessing", "concurrent"}
+LOOKED_AT = {"multiprocessing", "concurrent", "processes"}
+
+# Without the rights to it, what others leave in /dev/shm while a test goes on is taken for the test's.
+own_files.take()
 
 #: Test modules for CPython's runner, and not for this one.
 collect_ignore = ["parity/made"]

@@ -39,7 +39,8 @@ class Case:
     """An operation that is timed on two sides in one process.
 
     `bar` is the least ratio that counts as held; `bars` names other bars for single versions of Python. `of`
-    are the dotted names that install() must have replaced, else the case is not there yet. `sides` is the
+    are the dotted names that install() must have replaced, else the case is not there yet. `threads` says that
+    it is not all done by one thread: it has the wall clock, and with `together` one processor for all. `sides` is the
     pair compared: `"installed"` is the standard library against ropewalk, `"doctor"` is ropewalk with the
     doctor off and on. `chunk` is how long the first side runs in one round, in seconds; `rounds` multiplies
     how many rounds there are; `n` is always a multiple of `batch`.
@@ -52,6 +53,7 @@ class Case:
     bars: dict[Version, float] = field(default_factory=dict)
     of: tuple[str, ...] = ()
     threads: bool = False
+    together: bool = False
     sides: str = "installed"
     chunk: float = 0.02
     rounds: int = 1

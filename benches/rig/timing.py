@@ -8,7 +8,7 @@ specialises code by the types it has seen. Nothing is subtracted: the loop aroun
 both sides, and counted.
 
 The clock of a case with one thread is the time that this thread had a processor, so that what else runs on the machine
-does not count; a case with several threads has the wall clock.
+does not count; a case with several threads or processes has the wall clock.
 
 Where the bar lies between the quartiles of what was seen, chance would decide; so more rounds are taken, on
 whichever side of the bar the median is, up to four times as many.
@@ -110,7 +110,7 @@ def time_case(case: Case, path: Path, pair: str, limit: float, rounds: int, chun
     clock = perf_counter_ns if case.threads else thread_time_ns
     with ExitStack() as stack:
         stack.callback(PAIRS["noise"][0].enter)
-        stack.enter_context(kept_to(cpus if case.threads else {max(cpus)}))
+        stack.enter_context(kept_to(cpus if case.threads and not case.together else {max(cpus)}))
         runs: tuple[list[Run], list[Run]] = ([], [])
         for which in (0, 1, 1, 0):
             sides[which].enter()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copyreg
 import threading as _original
-from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.original import OneOfBoth, become_original, runs_original
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Condition", "Lock", "RLock"]
 

@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable
-from typing import Any
 from weakref import WeakValueDictionary
 
 from ropewalk.original import OneOfBoth
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 __all__ = ["meeting"]
 

@@ -19,11 +19,14 @@ import copyreg
 import os
 import sys
 from _thread import RLock
-from collections.abc import Callable
 from types import FunctionType
-from typing import Any, cast
 
 from ropewalk import _ropewalk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = [
     "Inside",
@@ -200,7 +203,7 @@ def await_opening(instance: Any) -> None:
 
 def rebound(function: Callable[..., Any], **names: Any) -> Any:
     """The original's function with other values for some of the global names that it uses."""
-    its = cast(FunctionType, function)
+    its: Any = function
     # Only what it uses: a copy of all names would keep alive what the module has long let go.
     used = {name: its.__globals__[name] for name in its.__code__.co_names if name in its.__globals__}
     copy = FunctionType(its.__code__, {**used, **names}, its.__name__, its.__defaults__, its.__closure__)

@@ -9,11 +9,14 @@ import queue as _original
 from contextlib import suppress
 from heapq import heapify, heappop, heappush
 from queue import Empty, Full, SimpleQueue
-from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.locks import Condition, Lock
 from ropewalk.original import Inside, OneOfBoth, become_original, runs_original
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 try:
     from queue import ShutDown  # type: ignore[attr-defined, unused-ignore]

@@ -7,12 +7,15 @@ of threads.  Locks, conditions, semaphores, events and barriers are ropewalk's.
 from __future__ import annotations
 
 import threading as _original
-from collections.abc import Callable
-from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.locks import Condition, Lock, RLock
 from ropewalk.original import Inside, OneOfBoth, become_original, open_up_once, rebound, runs_original
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = list(_original.__all__)
 
@@ -152,6 +155,13 @@ for _name in ("parties", "n_waiting", "broken"):
 Barrier.__init__.__doc__ = _original.Barrier.__init__.__doc__
 
 
+class _Dangling(type(_original._dangling)):  # type: ignore[misc]
+    """What knows all threads, looked through by each forked child, in one call of the engine."""
+
+    def __iter__(self) -> Any:
+        return _ropewalk.living(self.data)
+
+
 #: What install() puts into the real modules, as one set: module -> attribute -> object.
 PATCHES: dict[str, dict[str, Any]] = {
     "threading": {
@@ -162,5 +172,6 @@ PATCHES: dict[str, dict[str, Any]] = {
         "Lock": Lock,
         "RLock": RLock,
         "Semaphore": Semaphore,
-    }
+    },
+    "threading._dangling": {"__class__": _Dangling},
 }

@@ -34,6 +34,23 @@ def test_importing_ropewalk_changes_and_imports_nothing():
     assert lines == ["['ropewalk']", "False False"]
 
 
+@pytest.mark.parametrize(
+    "also", ["", "concurrent.futures", "multiprocessing.popen_fork, multiprocessing.queues"]
+)
+def test_install_imports_nothing_large(also):
+    """A program starts later for it, and each process that it forks has a copy of it."""
+    (line,) = python(f"""
+        import sys
+        import threading, queue{also and ", " + also}
+        before = set(sys.modules)
+        import ropewalk
+        ropewalk.install()
+        large = {{"typing", "importlib.util", "inspect", "ast", "dataclasses", "asyncio", "_interpreters"}}
+        print(sorted(large & set(sys.modules) - before))
+    """)
+    assert line == "[]"
+
+
 def test_install_replaces_the_set_in_modules_imported_before_and_after():
     lines = python("""
         import threading

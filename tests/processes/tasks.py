@@ -238,6 +238,13 @@ def keep(size, where=None):
     return os.getpid()
 
 
+def keep_until(size):
+    """Keeps as much as its process needs to have so many bytes of its own."""
+    from ropewalk import _ropewalk
+
+    return keep(size - _ropewalk.unshared_memory())
+
+
 KEPT = []
 
 

@@ -166,21 +166,22 @@ def test_a_worker_killed_at_any_instruction_of_a_task_is_told_of_and_replaced(si
     clear_tables()
     with stepping.one_processor():
         crew = side(1)
-        instructions = killed_at(crew, 0, None)
+        way = stepping.Way()
+        instructions = killed_at(crew, 0, None, way)
         assert instructions > 100
         for number, moment in enumerate(stepping.moments(instructions), 1):
-            killed_at(crew, number, moment)
+            killed_at(crew, number, moment, way)
         nothing_is_anybodys(crew.pool._crew.engine)
         crew.end()
 
 
-def killed_at(crew, number, moment):
+def killed_at(crew, number, moment, way):
     """One task, whose worker goes so many instructions far, or until it sleeps again; says how many."""
     pid = crew.get(crew.submit(os.getpid))
     victim = stepping.Victim.attached(pid)
     try:
         handle = crew.submit(work, number, "short", b"")
-        steps = victim.step_to(1_000_000 if moment is None else moment)
+        steps = victim.step_to(1_000_000 if moment is None else moment, way)
     finally:
         victim.kill(reap=False)  # the pool waits for its worker
     try:

@@ -52,7 +52,7 @@ const LADDERS: [(&str, Ladder); 3] = [
     (
         "ropewalk-python",
         &[
-            &["arguments", "build_class", "detach", "doctor", "error", "graft", "once", "original"],
+            &["arguments", "build_class", "detach", "doctor", "error", "graft", "once", "original", "weak"],
             &["codec", "greenlet"],
             &["threading"],
             &["queue"],

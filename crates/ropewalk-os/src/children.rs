@@ -80,19 +80,20 @@ fn watch() {
     });
 }
 
-/// The next process that this thread forks [holds on](lifeline::hold) to `line`; `None` takes it back.
+/// The next process that this thread forks [holds on](lifeline::hold) to `line`; `None` takes it back. What was said before.
 ///
 /// ```
 /// use ropewalk_os::{children, lifeline::{End, lease}};
 /// use std::os::fd::AsRawFd;
 /// let line = lease()?;
-/// children::next_holds(Some((line.as_raw_fd(), End::AtOnce)));
-/// children::next_holds(None); // it was not forked after all
+/// let next = Some((line.as_raw_fd(), End::AtOnce));
+/// assert_eq!(children::next_holds(next), None);
+/// assert_eq!(children::next_holds(None), next); // it was not forked after all
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub fn next_holds(line: Option<(RawFd, End)>) {
+pub fn next_holds(line: Option<(RawFd, End)>) -> Option<(RawFd, End)> {
     watch();
-    NEXT.set(line);
+    NEXT.replace(line)
 }
 
 /// A child has begun: `closed` is a descriptor that later ones shall not have, `line` what this one holds on to if it goes
@@ -103,20 +104,23 @@ pub fn next_holds(line: Option<(RawFd, End)>) {
 /// use std::os::fd::AsRawFd;
 /// let (_reader, writer) = std::io::pipe()?;
 /// children::begun(writer.as_raw_fd(), None);
-/// children::ended(writer.as_raw_fd(), None);
+/// assert_eq!(children::ended(writer.as_raw_fd()), None); // it had no line
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn begun(closed: RawFd, line: Option<RawFd>) {
     with(|list| list.push((closed, line)));
 }
 
-/// Takes back what [`begun`] was told, before the descriptors are closed.
+/// Takes back what [`begun`] was told, before the descriptors are closed. The line, if there is one.
 ///
 /// ```
-/// ropewalk_os::children::ended(-1, None); // of which it has not been told: nothing
+/// assert_eq!(ropewalk_os::children::ended(-1), None); // of which it has not been told
 /// ```
-pub fn ended(closed: RawFd, line: Option<RawFd>) {
-    with(|list| list.retain(|&child| child != (closed, line)));
+pub fn ended(closed: RawFd) -> Option<RawFd> {
+    with(|list| {
+        let place = list.iter().position(|&(fd, _)| fd == closed)?;
+        list.swap_remove(place).1
+    })
 }
 
 /// This process is about to leave on purpose: children that are not bound to it live on.
@@ -191,7 +195,7 @@ mod tests {
         assert_eq!(seen, 0);
         assert_eq!(lifeline::held(), None, "we do not");
         next_holds(None);
-        ended(writer, None);
+        assert_eq!(ended(writer), None, "it had no line");
         let seen = fork(|| i32::from(is_open(writer)) | i32::from(lifeline::held().is_some()) << 1);
         assert_eq!(seen, 1, "only what is in the lists, and one child only");
         drop(reader);

@@ -15,7 +15,7 @@
 //! | [`children`] | what this process keeps for its children; what a forked one does first |
 //! | [`child`] | descriptors for one child; its end, before anybody has waited for it |
 //! | [`signal`] | signals for one process, and for no later one of its number |
-//! | [`resident`] | how much memory of its own has a process |
+//! | [`unshared_memory`] | how much memory has a process that it shares with no other |
 //! | [`identity`] | which process is this, even after its number is reused |
 //! | [`memory`] | anonymous memory that other processes can map |
 //! | [`descriptors`] | which shared memory a process has open, seen from outside |
@@ -31,7 +31,7 @@
 //! | [`checker`] | which memory is a stack, for a memory checker |
 //! | [`lookout`] | how long a thread sleeps at once that has to see signals |
 //! | [`sampler`] | somebody who looks at this process now and then, and when it crashes |
-//! | [`own_memory`] | this process's memory, read without trust |
+//! | [`own_memory`] | this process's memory: read without trust, and how much there is |
 //!
 //! ```
 //! use ropewalk_os::{Deadline, futex, thread};
@@ -67,7 +67,6 @@ pub mod lifeline;
 pub mod lookout;
 pub mod memory;
 pub mod own_memory;
-pub mod resident;
 pub mod robust;
 pub mod sampler;
 pub mod shared_futex;
@@ -76,6 +75,7 @@ pub mod signal;
 pub mod stack;
 pub mod stream;
 pub mod thread;
+pub mod unshared_memory;
 pub mod watcher;
 
 pub use block::{Block, Plain};

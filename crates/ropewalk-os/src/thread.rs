@@ -7,6 +7,9 @@
 //!    pthread_self(3) gives: read so, it costs no call, and the compiler reads it once.
 #![allow(unsafe_code)]
 
+use crate::fork;
+use std::cell::Cell;
+
 /// A thread of this process, as a number that is never zero and is unique among live threads.
 ///
 /// It is pthread_self(3), so that it names the same thread as Python's `threading.get_ident()`. A number may be
@@ -50,8 +53,20 @@ pub fn current() -> ThreadId {
 /// assert!(!std::thread::spawn(is_first).join().unwrap());
 /// ```
 pub fn is_first() -> bool {
+    thread_local! {
+        /// One more than the epoch in which it was asked, and the answer: who forks is the first in the child.
+        static ASKED: Cell<(u32, bool)> = const { Cell::new((0, false)) };
+    }
+    fork::watch();
+    let epoch = fork::epoch() + 1;
+    let (asked, answer) = ASKED.get();
+    if asked == epoch {
+        return answer;
+    }
     // SAFETY: rule 1.
-    unsafe { libc::syscall(libc::SYS_gettid) == libc::c_long::from(libc::getpid()) }
+    let answer = unsafe { libc::syscall(libc::SYS_gettid) == libc::c_long::from(libc::getpid()) };
+    ASKED.set((epoch, answer));
+    answer
 }
 
 #[cfg(test)]
@@ -66,5 +81,23 @@ mod tests {
         };
         same();
         std::thread::spawn(same).join().expect("no panic");
+    }
+
+    #[test]
+    fn who_forks_is_the_first_in_the_child() {
+        let asked = std::thread::spawn(|| {
+            assert!(!is_first() && !is_first());
+            // SAFETY: rule 1; the child asks, and ends without destructors.
+            unsafe {
+                let child = libc::fork();
+                if child == 0 {
+                    libc::_exit(i32::from(is_first()));
+                }
+                let mut status = 0;
+                while libc::waitpid(child, &mut status, 0) < 0 {}
+                libc::WEXITSTATUS(status)
+            }
+        });
+        assert_eq!(asked.join().expect("no panic"), 1);
     }
 }

@@ -10,6 +10,7 @@
 //! | `build_class` | the class statement, where our classes meet a program's metaclass |
 //! | `once` | what is looked up once, also in a process that forks |
 //! | `original` | calls that belong to the original's algorithm |
+//! | `weak` | what a weak container holds, looked at in one call |
 //! | `codec/` | objects as bytes for another process, and back |
 //! | `threading/` | what `threading` offers |
 //! | `queue/` | what `queue` offers |
@@ -34,6 +35,7 @@ mod original;
 mod processes;
 mod queue;
 mod threading;
+mod weak;
 
 use pyo3::prelude::*;
 
@@ -51,5 +53,6 @@ fn _ropewalk(module: &Bound<'_, PyModule>) -> PyResult<()> {
     futures::register(module)?;
     processes::register(module)?;
     multiprocessing::register(module)?;
-    greenlet::register(module)
+    greenlet::register(module)?;
+    weak::register(module)
 }

@@ -361,8 +361,11 @@ pub(crate) fn sleep<G: Send, B: Block>(
         }
         match slept {
             Slept::TimedOut if until == deadline => return Ok(Rest::TimedOut),
-            Slept::TimedOut if until == call => waiting.look_again().map_err(Halted::Deadlock)?,
             Slept::TimedOut | Slept::Interrupted => {
+                if slept == Slept::TimedOut && until == call {
+                    // What it reports may take a while, in which signals come.
+                    waiting.look_again().map_err(Halted::Deadlock)?;
+                }
                 waiting.stand_aside();
                 let interrupted = block.interrupted();
                 sleeper.survive();

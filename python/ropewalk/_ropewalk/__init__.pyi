@@ -4,10 +4,11 @@ Use the modules of `ropewalk`, not this one: there each of these stands before t
 its name, signature and docstring. What is told here is what the engine does. Times are in seconds; `None` means no end.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from contextvars import Context
 from types import FrameType, ModuleType, TracebackType
 from typing import Any, Final, NoReturn, SupportsIndex, TypeAlias, final
+from weakref import ref
 
 from typing_extensions import Self, disjoint_base
 
@@ -29,6 +30,7 @@ __all__ = [
     "Harvest",
     "JoinableProcessQueue",
     "Joining",
+    "Leaving",
     "LifoQueue",
     "Memory",
     "Parcel",
@@ -43,6 +45,7 @@ __all__ = [
     "SimpleProcessQueue",
     "SynchronizedNumber",
     "SynchronizedNumbers",
+    "Telling",
     "Turn",
     "WorkQueue",
     "Worker",
@@ -54,7 +57,7 @@ __all__ = [
     "deadlock_mode",
     "dumps",
     "end_with",
-    "ends_within",
+    "ends_soon",
     "forget_locks",
     "getcurrent",
     "gettrace",
@@ -69,8 +72,8 @@ __all__ = [
     "lifeline_held",
     "lifeline_hold",
     "lifeline_lease",
-    "lifeline_leave",
-    "lifeline_stay",
+    "living",
+    "living_items",
     "loads",
     "lock_order",
     "look_at_segment",
@@ -78,7 +81,6 @@ __all__ = [
     "make_sem_lock",
     "memory_counts",
     "open_sem_lock",
-    "own_memory",
     "pair_up",
     "place_of_sem_lock",
     "process_cycles",
@@ -88,7 +90,7 @@ __all__ = [
     "settrace",
     "stop_signal",
     "thread_ended",
-    "told",
+    "unshared_memory",
     "waits",
 ]
 
@@ -159,8 +161,12 @@ def class_statement(
     It calls `statement`, with the metaclass that `meeting(bases, metaclass)` gives where they meet.
     """
 
-def told() -> None:
-    """A report that the engine had told in a thread of its own has ended."""
+@final
+class Telling:
+    """A report that the engine has told in a thread of its own."""
+
+    def told(self) -> None:
+        """It has ended; the thread that has told it says so."""
 
 @final
 class Declared:
@@ -749,8 +755,11 @@ def lifeline_hold(line: int, grace: float, /) -> None:
     :raises ValueError: for a grace below 0.
     """
 
-def ends_within(sentinel: int, seconds: float, /) -> bool:
-    """Whether a child ends, by its sentinel, within this time. A signal ends the wait."""
+def ends_soon(popen: Any, /) -> bool:
+    """Whether the child of a `Popen` has ended, or does in a moment: there is no need to declare a wait for it.
+
+    A signal ends the wait.
+    """
 
 def lifeline_held() -> int | None:
     """The descriptor by which this process holds on to its parent, if it does."""
@@ -758,29 +767,36 @@ def lifeline_held() -> int | None:
 def lifeline_for(daemon: bool, /) -> int | None:
     """A descriptor for one child; `None` if it needs none, or there is none to be had."""
 
-def lifeline_fork(process: Any, grace: float, /) -> tuple[bool, int | None]:
-    """Before `process` is forked by this thread: whether it is daemonic, and the descriptor that it will hold on to.
+def lifeline_fork(process: Any, grace: float, /) -> int | None:
+    """Before `process` is forked by this thread: the descriptor that it will hold on to; `None` if it needs none.
 
     :param grace: seconds that it has after the end of this process, if it is not daemonic.
     """
 
-def lifeline_forked(popen: Any, process: Any, line: tuple[bool, int | None], /) -> None:
+def lifeline_forked(popen: Any, process: Any, line: int | None, /) -> None:
     """In the parent after the fork, or after it has failed: takes back `lifeline_fork`, then as `lifeline_begun`."""
 
 def lifeline_begun(popen: Any, daemon: bool, line: int | None, /) -> None:
     """A child was started, unless `popen` has no finalizer: its finalizer lets go of what is kept for it."""
 
-def lifeline_close(ends: Sequence[int], sentinel: int, line: int | None, /) -> None:
+def lifeline_close(*ends: int) -> None:
     """What that finalizer does: closes the ends of the child's pipes, and its line.
 
     :raises ValueError: one of them is no descriptor.
     """
 
-def lifeline_leave() -> None:
-    """This process is about to leave on purpose: children that are not daemonic live on."""
+@final
+class Leaving:
+    """A function by which a process leaves on purpose: its children that are not daemonic live on."""
 
-def lifeline_stay() -> None:
-    """Takes back :func:`lifeline_leave`."""
+    def __new__(cls, function: Callable[..., Any], /) -> Leaving: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+def living(data: set[ref[Any]], /) -> Iterator[Any]:
+    """The living objects of a `WeakSet`, whose `data` this is, as they are now."""
+
+def living_items(data: dict[Any, ref[Any]], /) -> Iterator[tuple[Any, Any]]:
+    """The living values of a `WeakValueDictionary`, whose `data` this is, with their keys, as they are now."""
 
 def pair_up(one: Connection, other: Connection, /) -> None:
     """The two are the ends of one new pipe: each looks for a moment whether the other sends before it sleeps."""
@@ -952,7 +968,7 @@ class Seat:
     def asked(self) -> int:
         """Why the task in hand shall be stopped: 1 for its time, 2 for its owner; 0 if it shall not."""
 
-def own_memory() -> int | None:
+def unshared_memory() -> int | None:
     """Bytes that this process has in memory and shares with no file; `None` if that can not be seen."""
 
 def stop_signal() -> int:

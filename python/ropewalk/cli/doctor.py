@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.cli.ps import described
 from ropewalk.cli.tree import CannotLook, Process, Segment, programs, segments, tree
 from ropewalk.doctor import processes
 from ropewalk.doctor.scene import Wait
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Exit codes. 2 is a wrong command line.
 NOTHING_WRONG, COULD_NOT_LOOK, DEADLOCK = 0, 1, 3

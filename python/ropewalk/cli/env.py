@@ -6,11 +6,14 @@ import os
 import platform
 import sys
 import sysconfig
-from typing import Any
 
 import ropewalk
 from ropewalk.cli import become
 from ropewalk.cli.start import SWITCH
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def facts() -> dict[str, Any]:

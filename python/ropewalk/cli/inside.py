@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import os
 import sys
-from types import CodeType, FrameType, ModuleType, TracebackType
-from typing import Any, cast
+from types import ModuleType
 
 from ropewalk.cli import start
 from ropewalk.cli.options import CommandLine, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType, FrameType, TracebackType
+    from typing import Any
 
 _replaced: list[ModuleType] = []  # the `__main__` that was: its globals must outlive the program
 
@@ -80,7 +84,7 @@ def _script(path: str, main: ModuleType) -> int:
     main.__file__ = whole
     vars(main)["__cached__"] = None
     if isinstance(loader, machinery.SourcelessFileLoader):
-        code = cast(CodeType, loader.get_code("__main__"))
+        code: Any = loader.get_code("__main__")
     else:
         code = compile(loader.get_data(whole), whole, "exec", dont_inherit=True)
     return _execute(code, main)
@@ -111,7 +115,8 @@ def _run_module(name: str, alter_argv: bool) -> int:
     """Like python's own start of a module, by the function that it calls itself."""
     import runpy
 
-    cast(Any, runpy)._run_module_as_main(name, alter_argv)
+    runner: Any = runpy
+    runner._run_module_as_main(name, alter_argv)
     return 0
 
 
@@ -120,7 +125,8 @@ def _fresh_main() -> ModuleType:
     from importlib import machinery
 
     main = ModuleType("__main__")
-    main.__loader__ = cast(Any, machinery.BuiltinImporter)
+    loader: Any = machinery.BuiltinImporter
+    main.__loader__ = loader
     if sys.version_info < (3, 14):
         main.__annotations__ = {}
     vars(main)["__builtins__"] = builtins

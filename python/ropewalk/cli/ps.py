@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from ropewalk.cli.tree import CannotLook, Process, Segment, programs, segments, tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 COLUMNS = ("PID", "ROLE", "STATE", "AGE", "MEMORY", "THREADS", "COMMAND")
 #: Characters of a command line; `--json` has all of it.

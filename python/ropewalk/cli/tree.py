@@ -10,7 +10,10 @@ import os
 import re
 import time
 from dataclasses import dataclass, field
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["CannotLook", "Process", "Segment", "programs", "segments", "tree"]
 

@@ -75,12 +75,12 @@ def waits(*, tree: bool = False) -> list[Wait]:
     return look(_ropewalk.waits()) + processes.waits(tree=tree)
 
 
-def _aside(function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def _aside(telling: _ropewalk.Telling, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     """What a thread runs that the engine has started to tell something. The interpreter's exit waits for it."""
     try:
         function(*arguments)
     finally:
-        _ropewalk.told()
+        telling.told()
 
 
 def _report(verdict: str, scene: Scene) -> None:

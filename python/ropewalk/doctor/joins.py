@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import functools
 from _thread import get_ident
-from typing import TYPE_CHECKING
 
 from ropewalk import _ropewalk
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any

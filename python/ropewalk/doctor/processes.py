@@ -7,12 +7,12 @@ So a lock is called by what the line says that waits for it, and by its numbers,
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from ropewalk import _ropewalk
 from ropewalk.doctor import source
 from ropewalk.doctor.scene import Place, Wait
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -6,10 +6,12 @@ The engine takes a scene down as plain tuples (``doctor/scene.rs``).  This reads
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
+    from typing import Any
 
     #: Thread, what it waits for, its address, who could end it, seconds waited, whether it is timed.
     Told = tuple[int, str, int, list[int], float, bool]

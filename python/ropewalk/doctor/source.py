@@ -10,9 +10,11 @@ from __future__ import annotations
 import ast
 import linecache
 from types import MemberDescriptorType
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ropewalk.doctor.scene import Frame, Place
 
     Use = tuple[ast.AST, ast.expr]

@@ -68,12 +68,13 @@ def _say(message: str) -> None:
 
 
 def _in_subinterpreter() -> bool:
-    for name in ("_interpreters", "_xxsubinterpreters"):
+    import _thread
+
+    try:
+        return not _thread._is_main_interpreter()  # type: ignore[attr-defined]
+    except AttributeError:  # before 3.13: by a module that costs a library
         try:
-            interpreters = __import__(name)
+            import _xxsubinterpreters as interpreters  # type: ignore[import-not-found]
         except ImportError:
-            continue
-        current, main = interpreters.get_current(), interpreters.get_main()
-        # 3.13 gives tuples of id and owner.
-        return bool(current != main)
-    return False
+            return False
+        return bool(interpreters.get_current() != interpreters.get_main())

@@ -6,12 +6,13 @@ what ``install()`` puts into the original. Everything else is the original's.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import multiprocessing as _original
-from typing import Any
 
 from ropewalk.multiprocessing.context import DEFAULT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = list(_original.__all__)
 
@@ -21,6 +22,8 @@ def __getattr__(name: str) -> Any:
     if name in __all__ and hasattr(DEFAULT, name):
         return getattr(DEFAULT, name)
     if not name.startswith("_"):
+        import importlib.util
+
         # Before the original's attribute: that is its own module of this name, once somebody has imported it.
         for package in (__name__, _original.__name__):
             if importlib.util.find_spec(f"{package}.{name}"):

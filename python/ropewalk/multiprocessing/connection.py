@@ -14,12 +14,15 @@ import multiprocessing.connection as _original
 import pickle
 from io import BytesIO
 from multiprocessing import reduction
-from typing import Any, cast
 
 from ropewalk import _ropewalk
 from ropewalk.original import OneOfBoth, rebound
 
-_theirs = cast(Any, _original)  # much of it is in no stub
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_theirs: Any = _original  # much of it is in no stub
 
 __all__ = list(_theirs.__all__)
 
@@ -33,7 +36,7 @@ _transmit = _ropewalk.Connection.send_bytes
 _receive = _ropewalk.Connection.recv_bytes
 
 
-class Connection(_ropewalk.Connection, _theirs.Connection, metaclass=OneOfBoth):  # type: ignore[misc, name-defined]
+class Connection(_ropewalk.Connection, _theirs.Connection, metaclass=OneOfBoth):  # type: ignore[misc]
     __doc__ = _theirs.Connection.__doc__
     __module__ = "multiprocessing.connection"
     __ropewalk__ = True
@@ -74,7 +77,7 @@ reduction.register(Connection, _theirs.reduce_connection)
 
 #: What no reducer can be registered for with effect.
 _PLAIN = frozenset({bool, bytes, float, int, str, type(None)})
-_PICKLER = cast(Any, reduction.ForkingPickler)
+_PICKLER: Any = reduction.ForkingPickler
 _DUMPS = vars(_PICKLER)["dumps"]
 #: Beyond so many bytes a pickler is not kept.
 _KEPT = 1 << 20
@@ -119,11 +122,11 @@ _client = rebound(_theirs.SocketClient, Connection=Connection)
 Client = rebound(_theirs.Client, SocketClient=_client)
 
 
-class _SocketListener(_theirs.SocketListener):  # type: ignore[misc, name-defined]
+class _SocketListener(_theirs.SocketListener):  # type: ignore[misc]
     accept = rebound(_theirs.SocketListener.accept, Connection=Connection)
 
 
-class Listener(_theirs.Listener):  # type: ignore[misc, name-defined]
+class Listener(_theirs.Listener):  # type: ignore[misc]
     __doc__ = _theirs.Listener.__doc__
     __module__ = "multiprocessing.connection"
     __init__ = rebound(_theirs.Listener.__init__, SocketListener=_SocketListener)

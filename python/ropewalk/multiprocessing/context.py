@@ -8,11 +8,14 @@ there is one for the program, whichever of the two packages has set it.
 from __future__ import annotations
 
 import multiprocessing.context as _original
-from typing import Any
 
 from ropewalk.multiprocessing.process import ForkProcess, ForkServerProcess, Process, SpawnProcess
 from ropewalk.multiprocessing.processors import cpu_count
 from ropewalk.original import rebound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = list(_original.__all__)
 

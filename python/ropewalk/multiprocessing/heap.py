@@ -10,10 +10,13 @@ import mmap
 import multiprocessing.heap as _theirs
 import os
 from multiprocessing import context, util
-from typing import Any
 
 from ropewalk.multiprocessing.memory import duplicate
 from ropewalk.original import rebound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["BufferWrapper"]
 

@@ -7,7 +7,10 @@ hold for their clients are ropewalk's objects once ``install()`` was called.
 from __future__ import annotations
 
 import multiprocessing.managers as _original
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = list(_original.__all__)
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import weakref
 from multiprocessing import context, reduction
-from typing import Any
 
 from ropewalk import _ropewalk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["duplicate", "shared"]
 

@@ -12,10 +12,8 @@ import os
 import queue
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import pool as _pool
 from multiprocessing import util
-from typing import Any, cast
 
 from ropewalk import _ropewalk
 from ropewalk.concurrent.futures.future import Future
@@ -27,6 +25,11 @@ from ropewalk.processes.encoding import CALL, KEYWORDS, MAP, STARMAP, enlist
 from ropewalk.processes.undisturbed import undisturbed
 from ropewalk.processes.worker import Failure, Manner, work
 from ropewalk.threading import Event
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
 __all__ = ["Pool", "ThreadPool"]
 
@@ -129,7 +132,8 @@ class _Raised:
         import sys
 
         self.exc_type: Any
-        self.exc_type, self.exc_value, self.exc_traceback = cast(Any, sys.exc_info())
+        info: Any = sys.exc_info()
+        self.exc_type, self.exc_value, self.exc_traceback = info
         self.thread = threading.current_thread()
 
 

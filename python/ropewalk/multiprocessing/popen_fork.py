@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import multiprocessing.popen_fork as _original
-from typing import Any
+from multiprocessing import util
 
-from ropewalk import _ropewalk
-from ropewalk.multiprocessing.process import GRACE, LEAVING, wait
+from ropewalk._ropewalk import ends_soon, lifeline_fork, lifeline_forked, living_items
+from ropewalk.multiprocessing.process import GRACE, LEAVING, declared
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["PATCHES", "Popen"]
+
+
+_launch: Any = _original.Popen._launch  # type: ignore[attr-defined]
+_wait: Any = _original.Popen.wait
 
 
 class Popen(_original.Popen):
@@ -17,14 +25,27 @@ class Popen(_original.Popen):
     __ropewalk__ = True
 
     def _launch(self, process_obj: Any) -> None:
-        line = _ropewalk.lifeline_fork(process_obj, GRACE)
+        line = lifeline_fork(process_obj, GRACE)
         try:
-            super()._launch(process_obj)  # type: ignore[misc]
+            _launch(self, process_obj)
         finally:
-            _ropewalk.lifeline_forked(self, process_obj, line)
+            lifeline_forked(self, process_obj, line)
 
-    def wait(self, timeout: float | None = None) -> int | None:
-        return wait(self, timeout, super().wait)
+    def wait(self, timeout: float | None = None) -> Any:
+        if timeout is not None or ends_soon(self):
+            return _wait(self, timeout)
+        return declared(self, _wait)
 
 
-PATCHES = {"multiprocessing.popen_fork": {"Popen": Popen}, "os": LEAVING}
+class _ToldOfForks(type(util._afterfork_registry)):  # type: ignore[misc]
+    """What asked to be told of a fork, looked through by each child, in one call of the engine."""
+
+    def items(self) -> Any:
+        return living_items(self.data)
+
+
+PATCHES: dict[str, dict[str, Any]] = {
+    "multiprocessing.popen_fork": {"Popen": Popen},
+    "multiprocessing.util._afterfork_registry": {"__class__": _ToldOfForks},
+    "os": LEAVING,
+}

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing.popen_spawn_posix as _original
-from typing import Any
 
-from ropewalk.multiprocessing.process import launch, wait
+from ropewalk._ropewalk import ends_soon
+from ropewalk.multiprocessing.process import declared, launch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["PATCHES", "Popen"]
 
@@ -18,8 +22,10 @@ class Popen(_original.Popen):
     def _launch(self, process_obj: Any) -> None:
         launch(self, process_obj, super()._launch)  # type: ignore[misc]
 
-    def wait(self, timeout: float | None = None) -> int | None:
-        return wait(self, timeout, super().wait)
+    def wait(self, timeout: float | None = None) -> Any:
+        if timeout is not None or ends_soon(self):
+            return super().wait(timeout)
+        return declared(self, _original.Popen.wait)
 
 
 PATCHES = {"multiprocessing.popen_spawn_posix": {"Popen": Popen}}

@@ -22,20 +22,18 @@ import multiprocessing.context as _context
 import multiprocessing.process as _original
 import os
 from multiprocessing import reduction
-from typing import Any
 
 from ropewalk import _ropewalk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 __all__ = list(_original.__all__)
 
 #: Seconds that a child which is not daemonic lives on after its parent was killed.
 GRACE = 0.3
-#: Seconds in which a process that is joined may end without the doctor's being told of the wait.
-_SOON = 0.02
 #: The process that ends with its parent at once, as :func:`watch_parent` has seen to; it may be our parent.
 _watching = 0
 
@@ -52,17 +50,17 @@ def launch(popen: Any, process: Any, start: Callable[[Any], None]) -> None:
         _ropewalk.lifeline_begun(popen, process.daemon, line)
 
 
-def wait(popen: Any, timeout: float | None, wait_for: Callable[[float | None], int | None]) -> int | None:
-    """The original's ``Popen.wait``, ``wait_for``. One without a timeout is declared to the doctor before it begins.
+def declared(popen: Any, wait: Callable[[Any], Any]) -> Any:
+    """The original's ``Popen.wait`` without a timeout, declared to the doctor before it begins.
+
+    Not for a process that ``ends_soon``, as most do that are joined: what the doctor asks about one costs as much as
+    starting it.
 
     :raises DeadlockError: if the process can never end, because it waits for this thread.
     """
-    # Most processes that are joined are about to end, and what the doctor asks about one costs as much as starting it.
-    if timeout is not None or popen.returncode is not None or _ropewalk.ends_within(popen.sentinel, _SOON):
-        return wait_for(timeout)
     joining = _ropewalk.Joining(popen.pid)
     try:
-        return wait_for(timeout)
+        return wait(popen)
     finally:
         joining.close()
 
@@ -153,17 +151,11 @@ def _by_thread(parent: Any) -> bool:
 def _leaving(function: Any) -> Any:
     """``os._exit`` and those that become another program: who calls them wants the children to go on."""
 
-    def leave(*args: Any, **kwargs: Any) -> Any:
-        _ropewalk.lifeline_leave()
-        try:
-            return function(*args, **kwargs)
-        finally:  # it did not leave
-            _ropewalk.lifeline_stay()
-
+    leave: Any = _ropewalk.Leaving(function)
     for name in ("__name__", "__qualname__", "__doc__", "__module__"):
         setattr(leave, name, getattr(function, name))
-    leave.__wrapped__ = function  # type: ignore[attr-defined]
-    leave.__ropewalk__ = True  # type: ignore[attr-defined]
+    leave.__wrapped__ = function
+    leave.__ropewalk__ = True
     return leave
 
 

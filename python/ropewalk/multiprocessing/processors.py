@@ -10,9 +10,12 @@ import math
 import multiprocessing.context as _original
 import os
 import sys
-from typing import Any
 
 from ropewalk import _ropewalk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["PATCHES", "usable"]
 

@@ -8,7 +8,10 @@ comes late waits in ``recv``, or finds the queue empty.
 from __future__ import annotations
 
 from multiprocessing.reduction import ForkingPickler
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Reader", "Writer"]
 

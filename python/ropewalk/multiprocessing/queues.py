@@ -10,16 +10,19 @@ import multiprocessing.queues as _original
 import os
 from _multiprocessing import SemLock  # type: ignore[import-not-found]
 from collections import deque
-from collections.abc import Callable
 from multiprocessing import context
 from multiprocessing.reduction import DupFd
 from multiprocessing.util import debug
 from pickle import PicklingError
-from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.multiprocessing.queue_ends import Reader, Writer
 from ropewalk.original import OneOfBoth
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = list(_original.__all__)
 

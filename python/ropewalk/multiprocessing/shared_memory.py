@@ -6,7 +6,10 @@ Blocks have names there, and are unlinked as the original does it: that is what 
 from __future__ import annotations
 
 import multiprocessing.shared_memory as _original
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = list(_original.__all__)
 

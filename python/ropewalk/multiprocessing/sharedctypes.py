@@ -9,12 +9,15 @@ from __future__ import annotations
 import ctypes
 import multiprocessing.sharedctypes as _theirs
 from multiprocessing import context
-from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.multiprocessing import heap
 from ropewalk.multiprocessing.synchronize import is_made
 from ropewalk.original import OneOfBoth, rebound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _original: Any = _theirs
 _Number: Any = _ropewalk.SynchronizedNumber

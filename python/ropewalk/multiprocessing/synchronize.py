@@ -10,14 +10,17 @@ from __future__ import annotations
 import multiprocessing.synchronize as _theirs
 import os
 import warnings
-from collections.abc import Callable
 from multiprocessing import context, util
-from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.errors import OwnerDiedWarning
 from ropewalk.multiprocessing.memory import shared
 from ropewalk.original import OneOfBoth
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _original: Any = _theirs
 

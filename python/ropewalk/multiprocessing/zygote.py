@@ -15,9 +15,12 @@ numbers of its own.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from multiprocessing import forkserver
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 __all__ = ["imported", "warm"]
 

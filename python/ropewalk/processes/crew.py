@@ -11,9 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
 
 from ropewalk import _ropewalk
 from ropewalk.concurrent.futures.frames import call_back
@@ -25,7 +23,13 @@ from ropewalk.threading import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
     from ropewalk.processes.worker import Failure
+
+else:
+    Protocol = object
 
 __all__ = ["Crew", "Employer", "wake"]
 

@@ -6,13 +6,14 @@ import reprlib
 import signal
 from concurrent.futures import BrokenExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Any
 
 from ropewalk.installer import installed
 from ropewalk.processes import stack as stacks
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from traceback import FrameSummary
+    from typing import Any
 
 __all__ = ["TransferError", "WorkerDied", "shown", "signal_name", "unread", "worker_died"]
 

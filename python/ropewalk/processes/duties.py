@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.processes.forwarding import Forwarding
 from ropewalk.processes.seeding import Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = ["Duties"]
 
@@ -47,7 +50,7 @@ class Duties:
             self._forwarding.end_of_task()
         if self._memory_limit is None:
             return True
-        own = _ropewalk.own_memory()
+        own = _ropewalk.unshared_memory()
         return own is None or own <= self._memory_limit
 
     def end(self) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ropewalk import _ropewalk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["CALL", "KEYWORDS", "MAP", "STARMAP", "WHOLE", "enlist", "enlist_on"]
 

@@ -12,10 +12,13 @@ import os
 import sys
 import traceback
 import warnings
-from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.processes import kinds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["KINDS", "Forwarding", "name_of"]
 

@@ -11,10 +11,13 @@ expect it.
 from __future__ import annotations
 
 import signal
-from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.processes import kinds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Gate"]
 

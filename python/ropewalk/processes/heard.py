@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from typing import Any
 
 from ropewalk import _ropewalk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["pass_on"]
 

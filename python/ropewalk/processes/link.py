@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
 from multiprocessing import context, reduction
-from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.processes import leash
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 __all__ = ["Link"]
 

@@ -7,8 +7,11 @@ of ours may have workers of its own: they are on a leash and end with it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from multiprocessing import process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["allowed", "become_worker"]
 

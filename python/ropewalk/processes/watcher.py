@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from multiprocessing import connection
-from typing import Any
 
 from ropewalk.processes import kinds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Watcher"]
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable
 from traceback import format_exception
-from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.processes import kinds, nesting
@@ -17,6 +15,9 @@ from ropewalk.processes.link import Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from ropewalk.processes.duties import Duties
 
 __all__ = ["Failure", "Manner", "work"]

@@ -9,7 +9,7 @@ pub(crate) mod processes;
 mod scene;
 
 use crate::once::imported;
-use pyo3::exceptions::{PyRuntimeWarning, PyValueError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
@@ -94,8 +94,9 @@ fn name(kind: Kind) -> &'static str {
 struct Interpreter;
 
 impl Interpreter {
-    /// Has `ropewalk.doctor` tell it, in a thread of its own if the calling one is a daemon: see `scene`. What goes
-    /// wrong goes to `sys.unraisablehook`. In a dying interpreter nothing is told.
+    /// Has `ropewalk.doctor` tell it. In a thread of its own if the calling one is a daemon: see `scene`; or the one that
+    /// runs the handlers of signals, for what those raise amid a report would be lost. What goes wrong goes to
+    /// `sys.unraisablehook`. In a dying interpreter nothing is told.
     fn tell<'py>(py: Python<'py>, function: &str, arguments: PyResult<Bound<'py, PyTuple>>) {
         let tell = || {
             let (function, arguments) = (py.import("ropewalk.doctor")?.getattr(function)?, arguments?);
@@ -103,13 +104,24 @@ impl Interpreter {
                 Some(thread) => !thread.getattr("_daemonic")?.is_truthy()?,
                 None => false,
             };
-            if lasts {
+            if lasts && !thread::is_first() {
                 return function.call1(arguments).map(drop);
             }
-            aside::tell(py, function, arguments)
+            match aside::tell(py, &function, &arguments) {
+                Ok(Some(telling)) if lasts => aside::listen(py, &telling),
+                Ok(None) | Err(_) if lasts => return function.call1(arguments).map(drop),
+                told => return told.map(drop),
+            }
+            Ok(())
         };
-        if let Err(error) = tell() {
-            error.write_unraisable(py, None);
+        match tell() {
+            // Its import was interrupted, or it was told here after all: once more, from where the program sees it.
+            Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => {
+                let again = py.import("_thread").and_then(|module| module.call_method0("interrupt_main"));
+                drop(again);
+            }
+            Err(error) => error.write_unraisable(py, None),
+            Ok(()) => {}
         }
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! A daemon thread may not run Python code beneath a frame of Rust: should the interpreter end meanwhile, it would
 //! end that thread through the frame, and abort. So nothing here runs a line of Python: only functions and
-//! attributes of the interpreter that are written in C are used, and none that gives up the GIL.
+//! attributes of the interpreter that are written in C are used, and none that gives up the GIL. Nor one that looks for
+//! signals, as `str()` and `repr()` do even of a string: what a handler raises is not for us, and would be lost.
 
 use super::Told;
 use crate::once::{intern, once};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyString};
+use std::borrow::Cow;
 
 /// Frames taken down of each thread, the innermost first; with their variables as far as names are looked for.
 const FRAMES: usize = 40;
@@ -101,14 +103,14 @@ pub(super) fn place(py: Python<'_>) -> PyResult<String> {
 /// What the calling thread and its process are called, and the places where it stands, a line each.
 pub(super) fn standing(py: Python<'_>) -> PyResult<String> {
     let name = |object: Bound<'_, PyAny>| -> PyResult<String> {
-        Ok(object.getattr(intern!(py, "_name"))?.str()?.to_str()?.replace(['\n', '\t'], " "))
+        Ok(text(&object.getattr(intern!(py, "_name"))?).replace(['\n', '\t'], " "))
     };
-    let mut text = this_thread(py)?.map_or(Ok(String::new()), name)?;
+    let mut standing = this_thread(py)?.map_or(Ok(String::new()), name)?;
     let modules = py.import("sys")?.getattr(intern!(py, "modules"))?.cast_into::<PyDict>()?;
     let processes = modules.get_item("multiprocessing.process")?; // it is not for us to import it here
     if let Some(Ok(process)) = processes.map(|module| module.getattr(intern!(py, "_current_process"))) {
-        text.push('\t');
-        text.push_str(&name(process)?);
+        standing.push('\t');
+        standing.push_str(&name(process)?);
     }
     let mut next = py.import("sys")?.call_method1(intern!(py, "_getframe"), (0,))?;
     let mut places = 0;
@@ -117,13 +119,19 @@ pub(super) fn standing(py: Python<'_>) -> PyResult<String> {
             let code = next.getattr(intern!(py, "f_code"))?;
             let file = code.getattr(intern!(py, "co_filename"))?;
             let function = code.getattr(intern!(py, "co_name"))?;
-            let line = next.getattr(intern!(py, "f_lineno"))?;
-            text.push_str(&format!("\n{file}:{line} in {function}"));
+            let line: Option<usize> = next.getattr(intern!(py, "f_lineno"))?.extract()?;
+            let line = line.unwrap_or(0);
+            standing.push_str(&format!("\n{}:{line} in {}", text(&file), text(&function)));
             places += 1;
         }
         next = next.getattr(intern!(py, "f_back"))?;
     }
-    Ok(text)
+    Ok(standing)
+}
+
+/// What a string says; a question mark for anything else, which would have to be asked.
+fn text<'a>(object: &'a Bound<'_, PyAny>) -> Cow<'a, str> {
+    object.cast::<PyString>().map_or(Cow::Borrowed("?"), |text| text.to_string_lossy())
 }
 
 /// Modules between the program and the engine.

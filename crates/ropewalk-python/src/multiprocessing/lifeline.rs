@@ -48,23 +48,48 @@ fn lifeline_held() -> Option<RawFd> {
     lifeline::held()
 }
 
-#[pyfunction]
-#[pyo3(signature = ())]
-fn lifeline_leave() {
-    children::leave();
-}
+/// How long a process that is joined may take to end without the doctor's being told of the wait.
+const SOON: Duration = Duration::from_millis(20);
 
 #[pyfunction]
-#[pyo3(signature = ())]
-fn lifeline_stay() {
-    children::stay();
+#[pyo3(signature = (popen, /))]
+fn ends_soon(popen: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = popen.py();
+    if !popen.getattr(intern!(py, "returncode"))?.is_none() {
+        return Ok(true);
+    }
+    let sentinel: RawFd = popen.getattr(intern!(py, "sentinel"))?.extract()?;
+    Ok(py.detach(|| children::ends_within(sentinel, SOON)))
 }
 
-#[pyfunction]
-#[pyo3(signature = (sentinel, seconds, /))]
-fn ends_within(py: Python<'_>, sentinel: RawFd, seconds: f64) -> bool {
-    let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-    py.detach(|| children::ends_within(sentinel, time))
+/// A function by which a process leaves on purpose: its children that are not daemonic live on.
+#[pyclass(frozen, dict, module = "ropewalk._ropewalk")]
+struct Leaving(Py<PyAny>);
+
+#[pymethods]
+impl Leaving {
+    #[new]
+    #[pyo3(signature = (function, /))]
+    fn new(function: Py<PyAny>) -> Leaving {
+        Leaving(function)
+    }
+
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        children::leave();
+        let failed = self.0.bind(py).call(args, kwargs);
+        children::stay(); // it did not leave
+        failed
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.0)
+    }
 }
 
 /// Whether children that are not daemonic are to run on without their parent.
@@ -111,21 +136,69 @@ impl Quiet {
     }
 }
 
-/// Before the process is forked: whether it is daemonic, and its line, to be given to [`lifeline_forked`] in any case.
+/// Before the process is forked by this thread: its line, to be given to [`lifeline_forked`] in any case.
 #[pyfunction]
 #[pyo3(signature = (process, grace, /))]
-fn lifeline_fork(process: &Bound<'_, PyAny>, grace: f64) -> PyResult<(bool, Option<RawFd>)> {
-    let py = process.py();
-    let daemon: bool = process.getattr(intern!(py, "daemon"))?.is_truthy()?;
-    let line = lifeline_for(daemon);
-    if let Some(line) = line {
-        children::next_holds(Some((line, if daemon { End::AtOnce } else { end(grace)? })));
-        let name = intern!(py, "run");
-        let run = process.getattr(name)?.unbind();
-        let before = inside(process)?.get_item(name)?.map(Bound::unbind);
-        process.setattr(name, Quiet { run, before })?;
+fn lifeline_fork(process: &Bound<'_, PyAny>, grace: f64) -> PyResult<Option<RawFd>> {
+    let daemon = is_daemonic(process)?;
+    let end = if daemon { End::AtOnce } else { end(grace)? };
+    let Some(line) = lifeline_for(daemon) else { return Ok(None) };
+    if let Err(error) = hush(process) {
+        close([line])?;
+        return Err(error);
     }
-    Ok((daemon, line))
+    children::next_holds(Some((line, end)));
+    Ok(Some(line))
+}
+
+/// `process.daemon`. The original's property is Python code, which a fork makes dear: what it reads is read here.
+fn is_daemonic(process: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static PROPERTY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = process.py();
+    let name = intern!(py, "daemon");
+    let property = once(py, &PROPERTY, || {
+        Ok(py.import("multiprocessing.process")?.getattr("BaseProcess")?.getattr("daemon")?.unbind())
+    })?;
+    if process.get_type().getattr(name)?.is(property)
+        && let Ok(config) = process.getattr(intern!(py, "_config"))?.cast::<PyDict>()
+    {
+        return config.get_item(name)?.map_or(Ok(false), |it| it.is_truthy());
+    }
+    process.getattr(name)?.is_truthy()
+}
+
+/// Puts a [`Quiet`] in the place of `run`.
+fn hush(process: &Bound<'_, PyAny>) -> PyResult<()> {
+    let name = intern!(process.py(), "run");
+    let run = process.getattr(name)?;
+    // To ask for `__dict__` would make one, which most objects do without.
+    let before = match is_own_method(process, &run)? {
+        true => None,
+        false => inside(process)?.get_item(name)?.map(Bound::unbind),
+    };
+    process.setattr(name, Quiet { run: run.unbind(), before })
+}
+
+/// Whether `run` is the method that the class gives its objects.
+fn is_own_method(process: &Bound<'_, PyAny>, run: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static METHOD: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = process.py();
+    let method = once(py, &METHOD, || Ok(py.import("types")?.getattr("MethodType")?.unbind()))?;
+    Ok(run.get_type().is(method)
+        && run.getattr(intern!(py, "__self__"))?.is(process)
+        && run.getattr(intern!(py, "__func__"))?.is(process.get_type().getattr(intern!(py, "run"))?))
+}
+
+/// Takes [`hush`] back.
+fn unhush(process: &Bound<'_, PyAny>) -> PyResult<()> {
+    let name = intern!(process.py(), "run");
+    let run = process.getattr(name)?;
+    let Ok(quiet) = run.cast::<Quiet>() else { return Ok(()) };
+    match &quiet.get().before {
+        Some(before) => inside(process)?.set_item(name, before),
+        // A class may forbid it.
+        None => process.delattr(name).or_else(|_| inside(process)?.del_item(name)),
+    }
 }
 
 fn inside<'py>(process: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
@@ -138,21 +211,13 @@ fn inside<'py>(process: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
 fn lifeline_forked(
     popen: &Bound<'_, PyAny>,
     process: &Bound<'_, PyAny>,
-    line: (bool, Option<RawFd>),
+    line: Option<RawFd>,
 ) -> PyResult<()> {
-    let py = popen.py();
-    children::next_holds(None);
-    let inside = inside(process)?;
-    let name = intern!(py, "run");
-    if let Some(quiet) = inside.get_item(name)?
-        && let Ok(quiet) = quiet.cast::<Quiet>()
-    {
-        match &quiet.get().before {
-            Some(before) => inside.set_item(name, before)?,
-            None => inside.del_item(name)?,
-        }
+    let next = children::next_holds(None);
+    if line.is_some() {
+        unhush(process)?;
     }
-    lifeline_begun(popen, line.0, line.1)
+    lifeline_begun(popen, matches!(next, Some((_, End::AtOnce))), line)
 }
 
 /// A child has been started, or not: what is kept for it, until the finalizer of its `popen`.
@@ -168,25 +233,28 @@ fn lifeline_begun(popen: &Bound<'_, PyAny>, daemon: bool, mut line: Option<RawFd
     if daemon && let Some(line) = line.take() {
         close([line])?;
     }
-    let ends: Vec<RawFd> = finalizer.getattr(intern!(py, "_args"))?.extract()?;
     let sentinel: RawFd = popen.getattr(intern!(py, "sentinel"))?.extract()?;
-    if let Some(&writing) = ends.iter().find(|&&end| end != sentinel) {
-        children::begun(writing, line);
+    for end in finalizer.getattr(intern!(py, "_args"))?.try_iter()? {
+        let end: RawFd = end?.extract()?;
+        if end != sentinel {
+            children::begun(end, line.take());
+        }
     }
+    close(line)?;
     let close =
         once(py, &CLOSE, || Ok(py.import("ropewalk._ropewalk")?.getattr("lifeline_close")?.unbind()))?;
-    finalizer.setattr(intern!(py, "_callback"), close)?;
-    finalizer.setattr(intern!(py, "_args"), (ends, sentinel, line))
+    finalizer.setattr(intern!(py, "_callback"), close)
 }
 
-/// What the finalizer does.
+/// What the finalizer does, in the place of the original's `close_fds`.
 #[pyfunction]
-#[pyo3(signature = (ends, sentinel, line, /))]
-fn lifeline_close(ends: Vec<RawFd>, sentinel: RawFd, line: Option<RawFd>) -> PyResult<()> {
-    if let Some(&writing) = ends.iter().find(|&&end| end != sentinel) {
-        children::ended(writing, line);
+#[pyo3(signature = (*ends))]
+fn lifeline_close(ends: &Bound<'_, PyTuple>) -> PyResult<()> {
+    for end in ends {
+        let end: RawFd = end.extract()?;
+        close(children::ended(end).into_iter().chain([end]))?;
     }
-    close(ends.into_iter().chain(line))
+    Ok(())
 }
 
 /// `lifeline_close`, as Python has it.
@@ -210,14 +278,13 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(lifeline_lease, module)?)?;
     module.add_function(wrap_pyfunction!(lifeline_another, module)?)?;
     module.add_function(wrap_pyfunction!(lifeline_hold, module)?)?;
-    module.add_function(wrap_pyfunction!(ends_within, module)?)?;
+    module.add_function(wrap_pyfunction!(ends_soon, module)?)?;
     module.add_function(wrap_pyfunction!(lifeline_held, module)?)?;
     module.add_function(wrap_pyfunction!(lifeline_for, module)?)?;
     module.add_function(wrap_pyfunction!(lifeline_fork, module)?)?;
     module.add_function(wrap_pyfunction!(lifeline_forked, module)?)?;
     module.add_function(wrap_pyfunction!(lifeline_begun, module)?)?;
     module.add_function(wrap_pyfunction!(lifeline_close, module)?)?;
-    module.add_function(wrap_pyfunction!(lifeline_leave, module)?)?;
-    module.add_function(wrap_pyfunction!(lifeline_stay, module)?)?;
+    module.add_class::<Leaving>()?;
     module.add_function(wrap_pyfunction!(end_with, module)?)
 }

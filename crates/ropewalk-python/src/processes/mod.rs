@@ -35,6 +35,6 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<parcel::PyParcel>()?;
     module.add_class::<worker::PyCrewWorker>()?;
     module.add_class::<worker::PySeat>()?;
-    module.add_function(wrap_pyfunction!(worker::own_memory, module)?)?;
+    module.add_function(wrap_pyfunction!(worker::unshared_memory, module)?)?;
     module.add_function(wrap_pyfunction!(worker::stop_signal, module)?)
 }

@@ -124,8 +124,8 @@ impl PySeat {
 /// Bytes that this process has in memory and shares with no file; `None` if that can not be seen.
 #[pyfunction]
 #[pyo3(signature = ())]
-pub(super) fn own_memory() -> Option<u64> {
-    ropewalk_os::resident::own_memory(std::process::id())
+pub(super) fn unshared_memory() -> Option<u64> {
+    ropewalk_os::unshared_memory::bytes_of(std::process::id())
 }
 
 /// The number of the signal by which a worker is asked to stop a task.

@@ -109,7 +109,7 @@ impl Seat {
     /// Writes down what is in hand now, with what `text` says; for a handler of a signal, in the process whose seat it is.
     /// `signal` is 0 if it was time to.
     pub fn sample(&self, task: Task, when: u64, signal: u32, text: impl FnOnce(&mut Text<'_>)) {
-        let facts = Facts { when, task, resident: own_memory::resident(), signal };
+        let facts = Facts { when, task, resident: own_memory::resident_bytes(), signal };
         let len = (self.name_len.load(Relaxed) as usize).min(NAME);
         let name = self.name.iter().flat_map(|word| word.load(Relaxed).to_ne_bytes()).take(len);
         let (head, halves) = (self.flight.head(self.number), self.flight.halves(self.number));

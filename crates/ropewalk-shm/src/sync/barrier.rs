@@ -6,6 +6,7 @@
 //! | 2, lower half | bit 0: the last one does something before all go on; bit 1: broken; the rest: which round it is |
 //! | 2, upper half | of the last 32 rounds, whether they were passed |
 //! | 3 | how many must come |
+//! | 4 | what waits have learned: see `spin` |
 //!
 //! Each who is there has an entry (`waiters`) with the number of the round, and sleeps on word 2. A round ends with one
 //! addition to it, in the call that wakes all. Who it ended well for is written before, where nobody looks yet.
@@ -17,6 +18,7 @@ use super::lock;
 use super::wait::{Past, SLICE, Slice, Step, until_done};
 use super::waiters::Entry;
 use crate::slab::Place;
+use crate::spin;
 use ropewalk_os::shared_futex::{Change, change_and_wake};
 use ropewalk_os::{Block, Deadline, Plain};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -174,9 +176,17 @@ pub fn wait<B: Block>(
         if past == Past::Uncalled {
             break_if_dead(place);
         }
-        match ended(place, arrival.round) {
+        let word = &place.words[2];
+        // One look for both: the round must not end between the question and what is slept on.
+        let seen = word.load(Acquire);
+        match ended(seen, arrival.round) {
             Some(passed) => Step::Done(passed),
-            None => Step::Sleep(place.low(2), place.low(2).load(Acquire), Slice(SLICE)),
+            None => {
+                if past == Past::None {
+                    spin::until(&place.words[4], || word.load(Relaxed) != seen);
+                }
+                Step::Sleep(place.low(2), seen as u32, Slice(SLICE))
+            }
         }
     });
     let passed = match ended {
@@ -190,15 +200,14 @@ pub fn wait<B: Block>(
 
 /// What became of a round, at the deadline of one who is there: broken, if it is not over.
 fn ended_or_broken(place: &Place, round: u32) -> bool {
-    ended(place, round).unwrap_or_else(|| {
+    ended(place.words[2].load(Acquire), round).unwrap_or_else(|| {
         break_it(place);
         false
     })
 }
 
-/// Whether a round was passed; `None` if it is not over.
-fn ended(place: &Place, round: u32) -> Option<bool> {
-    let word = place.words[2].load(Acquire);
+/// Whether a round was passed, by what word 2 says; `None` if it is not over.
+fn ended(word: u64, round: u32) -> Option<bool> {
     let seen = word as u32;
     if seen / ROUND == round {
         return (seen & BROKEN != 0).then_some(false);

@@ -23,10 +23,7 @@ fn posting(number: u64) -> Posting {
 }
 
 pub fn run(full: bool) -> Tally {
-    let instructions = kill_at(usize::MAX, &mut Tally::default());
-    for_moments(instructions, full, |moment, tally| {
-        kill_at(moment, tally);
-    })
+    for_moments(full, kill_at)
 }
 
 fn kill_at(moment: usize, tally: &mut Tally) -> usize {
@@ -42,7 +39,7 @@ fn kill_at(moment: usize, tally: &mut Tally) -> usize {
         0
     })
     .expect("permitted");
-    let steps = step_to(&mut victim, moment, Traced::Ended, NAME);
+    let steps = step_to(&mut victim, moment, Traced::Ended, NAME, tally);
     victim.kill();
 
     let place = || format!("{NAME}, killed after {steps} instructions");

@@ -36,17 +36,14 @@ fn text_of(number: u64) -> &'static [u8] {
 }
 
 pub fn run(full: bool) -> Tally {
-    let instructions = kill_at(usize::MAX, &mut Tally::default());
-    for_moments(instructions, full, |moment, tally| {
-        kill_at(moment, tally);
-    })
+    for_moments(full, kill_at)
 }
 
 fn kill_at(moment: usize, tally: &mut Tally) -> usize {
     let flight = Flight::create().expect("memory");
     let mut victim = Child::traced(|| work(&flight)).expect("permitted");
     let pid = victim.pid();
-    let steps = step_to(&mut victim, moment, Traced::Ended, NAME);
+    let steps = step_to(&mut victim, moment, Traced::Ended, NAME, tally);
     victim.kill();
     let record = flight.take(pid);
     if let Some(record) = &record {

@@ -5,6 +5,7 @@
 //! | `table` | operation, situation, who sleeps meanwhile |
 //! | `scenes` | what a scene is made of |
 //! | `stepper` | a kill after each instruction of each scene |
+//! | `way` | the instructions of an operation, and short cuts to one of them |
 //! | `objects` | the same for locks, semaphores, events, conditions and barriers |
 //! | `boards` | the same for the boards on which waits stand |
 //! | `acts` | what processes do with those |
@@ -31,6 +32,7 @@ mod soak;
 mod stepper;
 mod table;
 mod watchdog;
+mod way;
 
 use std::time::Instant;
 use stepper::Wake;
@@ -86,8 +88,9 @@ fn main() {
     living::sleep_once(&living::ring()); // what a process asks the system once, it has asked
     let told = |tally: stepper::Tally| {
         format!(
-            "killed at {} of {} instructions: {} times it had happened, {} sleepers looked for themselves",
-            tally.moments, tally.instructions, tally.happened, tally.rescued
+            "killed at {} of {} instructions, {} of them on another way: {} times it had happened, {} sleepers looked for \
+             themselves",
+            tally.moments, tally.instructions, tally.way.strayed, tally.happened, tally.rescued
         )
     };
     report("a getter that comes too late for its own sleep", &mut || {

@@ -8,6 +8,7 @@ use crate::acts::{Act, BROKEN, Objects};
 use crate::process::{Child, Traced};
 use crate::scenes::{AS_IT_SHOULD, RESCUED};
 use crate::stepper::{Tally, for_moments, step_to};
+use crate::way::AtSleep;
 use ropewalk_os::thread;
 use ropewalk_shm::sync::{barrier, condition, event, lock, semaphore};
 
@@ -132,10 +133,7 @@ pub const SCENES: &[Scene] = &[
 
 /// Runs the victim to its end once for each moment, and kills it there.
 pub fn run(scene: &Scene, full: bool) -> Tally {
-    let instructions = kill_at(scene, usize::MAX, &mut Tally::default());
-    for_moments(instructions, full, |moment, tally| {
-        kill_at(scene, moment, tally);
-    })
+    for_moments(full, |moment, tally| kill_at(scene, moment, tally))
 }
 
 fn prepared(scene: &Scene) -> Objects {
@@ -166,9 +164,9 @@ fn kill_at(scene: &Scene, moment: usize, tally: &mut Tally) -> usize {
     })
     .expect("permitted");
     let steps = if scene.goes_to_sleep() {
-        step_to(&mut victim, moment, Traced::Asleep, scene.name)
+        step_to(&mut victim, moment, Traced::Asleep, scene.name, tally)
     } else {
-        step_through(&mut victim, moment)
+        tally.way.follow(&mut victim, moment, AtSleep::Wait).0
     };
     victim.kill();
 
@@ -196,11 +194,6 @@ fn kill_at(scene: &Scene, moment: usize, tally: &mut Tally) -> usize {
     }
     settle(&objects, &place);
     steps
-}
-
-/// So many instructions further, through its sleeps, or to its end; says how many.
-fn step_through(victim: &mut Child, moment: usize) -> usize {
-    (0..moment).find(|_| victim.step() == Traced::Ended).unwrap_or(moment)
 }
 
 /// A process that is on its way to the end of its act, and sleeps.
@@ -268,10 +261,7 @@ pub const WOKEN: &[Woken] = &[
 ];
 
 pub fn run_woken(scene: &Woken, full: bool) -> Tally {
-    let instructions = kill_woken_at(scene, usize::MAX, &mut Tally::default());
-    for_moments(instructions, full, |moment, tally| {
-        kill_woken_at(scene, moment, tally);
-    })
+    for_moments(full, |moment, tally| kill_woken_at(scene, moment, tally))
 }
 
 fn kill_woken_at(scene: &Woken, moment: usize, tally: &mut Tally) -> usize {
@@ -283,7 +273,7 @@ fn kill_woken_at(scene: &Woken, moment: usize, tally: &mut Tally) -> usize {
     let mut behind = vec![asleep(scene.sleeper, &objects)];
     assert_eq!(scene.wake.perform(&objects), AS_IT_SHOULD);
     assert_eq!(victim.trace_stop(), Traced::Stopped);
-    let steps = step_through(&mut victim, moment);
+    let (steps, _) = tally.way.follow(&mut victim, moment, AtSleep::Wait);
     victim.kill();
 
     let place = || format!("{}, killed after {steps} instructions", scene.name);

@@ -8,6 +8,7 @@
 #![allow(unsafe_code)]
 
 use crate::watchdog;
+use crate::way::AtSleep;
 use ropewalk_os::identity::Identity;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -109,14 +110,73 @@ impl Child {
         }
         assert_eq!(self.run_to_system_call(), Traced::Stopped);
         let sleeps = self.enters_sleep();
-        self.begin_step();
-        if !sleeps {
-            return self.trace_stop();
+        if sleeps {
+            return self.fall_asleep();
         }
+        self.begin_step();
+        self.trace_stop()
+    }
+
+    fn fall_asleep(&mut self) -> Traced {
+        self.begin_step();
         while self.look(libc::WNOHANG).is_none() && self.state() != Some('S') {
             std::thread::yield_now();
         }
         Traced::Asleep
+    }
+
+    /// Goes on until it stands for the `times`th time before the instruction at `address`, or has come to its end before.
+    /// The processor looks for the address, see [`Child::can_break_at`].
+    pub fn run_to(&mut self, address: u64, times: usize, at_sleep: AtSleep) -> Traced {
+        let mut left = times;
+        loop {
+            if self.run_to_system_call() == Traced::Ended {
+                return Traced::Ended;
+            }
+            if self.address() == address && !self.is_in_system_call() {
+                left -= 1;
+                if left == 0 {
+                    self.set_breakpoint(None);
+                    return Traced::Stopped;
+                }
+            } else if at_sleep == AtSleep::End && self.enters_sleep() {
+                self.set_breakpoint(None);
+                return self.fall_asleep();
+            }
+        }
+    }
+
+    /// Has the processor stop it before the instruction at `address`; `false` if this one cannot.
+    pub fn can_break_at(&self, address: u64) -> bool {
+        self.set_breakpoint(Some(address))
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn set_breakpoint(&self, address: Option<u64>) -> bool {
+        let registers = std::mem::offset_of!(libc::user, u_debugreg);
+        let set = |number: usize, value: u64| {
+            // SAFETY: rule 2; a register of the stopped child.
+            unsafe { libc::ptrace(libc::PTRACE_POKEUSER, self.pid, registers + 8 * number, value) == 0 }
+        };
+        // Register 7 says which of the four breakpoints are on, and that this one is for the execution of an instruction.
+        match address {
+            Some(address) => set(0, address) && set(7, 1),
+            None => set(7, 0),
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn set_breakpoint(&self, _: Option<u64>) -> bool {
+        false
+    }
+
+    /// The instruction that comes next.
+    pub fn address(&self) -> u64 {
+        self.info().instruction_pointer
+    }
+
+    fn is_in_system_call(&self) -> bool {
+        self.info().op != libc::PTRACE_SYSCALL_INFO_NONE
     }
 
     /// Begins the instruction without waiting for its end: [`Child::trace_stop`] does.

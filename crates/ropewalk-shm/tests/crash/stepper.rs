@@ -1,11 +1,12 @@
 //! A process killed after each single instruction of an operation, and what the others see.
 //!
-//! A step is ten thousand times as slow as the instruction, more so on a machine with other work, and the clock goes on
+//! How a victim comes to its moment: `way`. A step is ten thousand times as slow as the instruction, more so on a machine with other work, and the clock goes on
 //! meanwhile. So what ends by the clock may have ended: a scene goes on from there, and none asks for it to be otherwise.
 
 use crate::ledger::Ledger;
 use crate::process::{Child, Traced};
 use crate::scenes::{self, AS_IT_SHOULD, Act, RESCUED, Scene, counts, pop};
+use crate::way::{AtSleep, Way};
 use ropewalk_os::Deadline;
 use ropewalk_shm::ring::Ring;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,9 +15,6 @@ use std::time::{Duration, Instant};
 /// Moments of one scene in the short form, and how long they may take: when it is over, the rest are left out.
 const SAMPLES: usize = 40;
 const ENOUGH: Duration = Duration::from_secs(2);
-
-/// No scene has so many instructions: who takes more goes round in a circle.
-const ENDLESS: usize = 1_000_000;
 
 /// How long the only sleeper of a scene sleeps before it looks for itself (`LONE_SLICE` of `line.rs`).
 const LONE_SLICE: Duration = Duration::from_secs(5);
@@ -30,6 +28,7 @@ pub struct Tally {
     pub moments: usize,
     pub happened: usize,
     pub rescued: usize,
+    pub way: Way,
 }
 
 /// Whether this system lets a process trace its child.
@@ -37,16 +36,26 @@ pub fn is_permitted() -> bool {
     Child::traced(|| 0).is_some_and(|mut child| child.is_told_of())
 }
 
-/// Kills at each moment of so many instructions, or at some, spread evenly however many of them there is time for.
-pub fn for_moments(instructions: usize, full: bool, mut kill_at: impl FnMut(usize, &mut Tally)) -> Tally {
-    let mut tally = Tally { instructions, ..Tally::default() };
+/// Runs an operation to its end, and then kills it at each of its moments, or at some, spread evenly however many of them
+/// there is time for. `kill_at` says after how many instructions it did.
+pub fn for_moments(full: bool, mut kill_at: impl FnMut(usize, &mut Tally) -> usize) -> Tally {
+    let mut whole = Tally::default();
+    let instructions = kill_at(usize::MAX, &mut whole);
+    let mut tally = Tally { instructions, way: whole.way, ..Tally::default() };
     let begun = Instant::now();
     let count = if full { instructions } else { instructions.min(SAMPLES) };
     for number in 0..=count {
         if !full && begun.elapsed() > ENOUGH {
             break;
         }
-        kill_at(if full { number } else { spread(number, count) * instructions / count.max(1) }, &mut tally);
+        let moment = if full { number } else { spread(number, count) * instructions / count.max(1) };
+        let strayed = tally.way.strayed;
+        kill_at(moment, &mut tally);
+        if tally.way.strayed > strayed {
+            tally.way.is_stepped = true;
+            kill_at(moment, &mut tally);
+            tally.way.is_stepped = false;
+        }
         tally.moments += 1;
     }
     tally
@@ -64,10 +73,7 @@ fn greatest_common_divisor(one: usize, other: usize) -> usize {
 
 /// Runs the operation of a scene to its end once for each moment, and kills it there.
 pub fn run(scene: &Scene, full: bool) -> Tally {
-    let instructions = kill_at(scene, usize::MAX, &mut Tally::default());
-    for_moments(instructions, full, |moment, tally| {
-        kill_at(scene, moment, tally);
-    })
+    for_moments(full, |moment, tally| kill_at(scene, moment, tally))
 }
 
 /// Kills the victim after `moment` instructions, or lets it end; says how many it did.
@@ -88,7 +94,7 @@ fn kill_at(scene: &Scene, moment: usize, tally: &mut Tally) -> usize {
     let before = counts(&ring);
     let mut victim = Child::traced(|| scene.victim.perform(&ring, &seen)).expect("permitted");
     let end = if scene.goes_to_sleep() { Traced::Asleep } else { Traced::Ended };
-    let steps = step_to(&mut victim, moment, end, scene.name);
+    let steps = step_to(&mut victim, moment, end, scene.name, tally);
     victim.kill();
 
     let place = || format!("{}, killed after {steps} instructions", scene.name);
@@ -122,18 +128,10 @@ fn kill_at(scene: &Scene, moment: usize, tally: &mut Tally) -> usize {
 }
 
 /// So many instructions further, or to the end that is expected; says how many.
-pub fn step_to(victim: &mut Child, moment: usize, end: Traced, name: &str) -> usize {
-    for steps in 0..moment {
-        assert!(steps < ENDLESS, "{name}: it comes to no end");
-        match victim.step_or_sleep() {
-            Traced::Stopped => {}
-            other => {
-                assert_eq!(other, end, "{name}, after {steps} instructions");
-                return steps;
-            }
-        }
-    }
-    moment
+pub fn step_to(victim: &mut Child, moment: usize, end: Traced, name: &str, tally: &mut Tally) -> usize {
+    let (steps, stands) = tally.way.follow(victim, moment, AtSleep::End);
+    assert!(stands == Traced::Stopped || stands == end, "{name}, after {steps} instructions: {stands:?}");
+    steps
 }
 
 /// A getter that is stepped so slowly that its slice is over before each of its sleeps: its steps come to an end all the
@@ -198,10 +196,7 @@ pub enum Wake {
 
 /// A getter whose sleep was ended, killed at each instruction from there on, with `behind` others asleep behind it.
 pub fn run_woken(wake: Wake, behind: usize, full: bool) -> Tally {
-    let instructions = kill_woken_at(wake, behind, usize::MAX, &mut Tally::default());
-    for_moments(instructions, full, |moment, tally| {
-        kill_woken_at(wake, behind, moment, tally);
-    })
+    for_moments(full, |moment, tally| kill_woken_at(wake, behind, moment, tally))
 }
 
 /// A getter that stands at the entry of its sleep. Stepped there its deadline would have passed; on a slow machine it may
@@ -217,18 +212,6 @@ fn on_its_way_to_sleep(wake: Wake, ring: &Ring, seen: &Ledger) -> Child {
         }
     }
     panic!("{wake:?}: it never sleeps");
-}
-
-/// So many instructions further, or to its end; or to its next sleep, if one that was behind it had looked by itself before it
-/// came to the record.
-fn step_woken_to(victim: &mut Child, moment: usize) -> usize {
-    for steps in 0..moment {
-        assert!(steps < ENDLESS, "a woken getter comes to no end");
-        if victim.step_or_sleep() != Traced::Stopped {
-            return steps;
-        }
-    }
-    moment
 }
 
 fn kill_woken_at(wake: Wake, behind: usize, moment: usize, tally: &mut Tally) -> usize {
@@ -253,7 +236,8 @@ fn kill_woken_at(wake: Wake, behind: usize, moment: usize, tally: &mut Tally) ->
         Act::Push(9).perform(&ring, &seen);
     }
     assert_eq!(victim.trace_stop(), Traced::Stopped);
-    let steps = step_woken_to(&mut victim, moment);
+    // To its end; or to its next sleep, if one that was behind it had looked by itself before it came to the record.
+    let (steps, _) = tally.way.follow(&mut victim, moment, AtSleep::End);
     victim.kill();
 
     if wake == Wake::Deadline {

@@ -17,13 +17,15 @@ from concurrent.futures import (
     InvalidStateError,
     TimeoutError,
 )
-from typing import TYPE_CHECKING, Any
 
 from ropewalk.concurrent.futures.future import Future
 from ropewalk.concurrent.futures.thread_pool import ThreadPoolExecutor
 from ropewalk.concurrent.futures.waiting import as_completed, wait
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ropewalk.concurrent.futures.process import ProcessPoolExecutor
 
 __all__ = [
@@ -41,9 +43,8 @@ __all__ = [
     "as_completed",
     "wait",
 ]
-__all__ += [
-    name for name in _original.__all__ if name == "InterpreterPoolExecutor"
-]  # the original's, from 3.14 on
+# The original's, from 3.14 on.
+__all__ += [name for name in _original.__all__ if name == "InterpreterPoolExecutor"]
 
 #: What install() puts into the real modules, as one set: module -> attribute -> object.
 PATCHES: dict[str, dict[str, Any]] = {

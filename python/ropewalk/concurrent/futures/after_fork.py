@@ -10,7 +10,10 @@ import os
 import threading
 import weakref
 from concurrent.futures import thread
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["remember"]
 

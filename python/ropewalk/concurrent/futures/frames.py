@@ -7,7 +7,10 @@ would abort the process.  So the engine hands out what is to be run, and it runs
 from __future__ import annotations
 
 from concurrent.futures import _base, thread
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["call_back", "fail", "finish", "run_item", "start"]
 

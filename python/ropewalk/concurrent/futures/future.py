@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
 from concurrent.futures import _base
-from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.concurrent.futures.frames import call_back
 from ropewalk.original import Inside, OneOfBoth, become_original, runs_original
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import Any
 
 __all__ = ["Future"]
 

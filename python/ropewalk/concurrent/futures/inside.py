@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import Any
 
 from ropewalk.original import become_original
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["CrewLimit", "IdleWorkers", "Line"]
 

@@ -8,10 +8,8 @@ import multiprocessing.connection
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import _base, process
 from functools import partial
-from typing import Any, Literal
 
 from ropewalk.concurrent.futures.future import Future
 from ropewalk.concurrent.futures.mapping import check_buffersize, results
@@ -22,6 +20,11 @@ from ropewalk.original import OneOfBoth
 from ropewalk.processes.crew import wake
 from ropewalk.processes.encoding import CALL, KEYWORDS, enlist
 from ropewalk.processes.undisturbed import undisturbed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, Literal
 
 __all__ = ["ProcessPoolExecutor"]
 

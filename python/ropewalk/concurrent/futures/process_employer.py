@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import weakref
 from concurrent.futures import _base, process
-from typing import Any
 
 from ropewalk import _ropewalk
 from ropewalk.concurrent.futures.executor_manner import ExecutorManner
@@ -19,6 +18,8 @@ from ropewalk.processes.worker import Failure, work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ropewalk.concurrent.futures.process import ProcessPoolExecutor
 
 __all__ = ["Bell", "CallQueue", "ExecutorEmployer", "raised"]

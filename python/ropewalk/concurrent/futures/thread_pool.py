@@ -12,9 +12,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import _base, thread
-from typing import Any
 
 from ropewalk.concurrent.futures import after_fork
 from ropewalk.concurrent.futures.future import Future
@@ -23,6 +21,11 @@ from ropewalk.concurrent.futures.mapping import check_buffersize, results
 from ropewalk.concurrent.futures.work_queue import WorkQueue
 from ropewalk.concurrent.futures.worker import work
 from ropewalk.original import OneOfBoth
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
 __all__ = ["ThreadPoolExecutor"]
 

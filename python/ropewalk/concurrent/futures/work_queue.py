@@ -5,9 +5,12 @@ from __future__ import annotations
 import queue
 import time
 from concurrent.futures import thread
-from typing import Any
 
 from ropewalk import _ropewalk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["WorkQueue"]
 

@@ -105,7 +105,7 @@ impl<T> Crew<T> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn enlist_on(&self, ticket: T, body: &[u8], terms: &Terms) -> Result<u64, EnlistError<T>> {
-        let mut record = Vec::with_capacity(record::NUMBER + body.len());
+        let mut record = record::task(body);
         let mut inside = self.inside.lock();
         if inside.closed {
             return Err(EnlistError::Closed(ticket));
@@ -114,7 +114,7 @@ impl<T> Crew<T> {
             return Err(EnlistError::Full(ticket));
         }
         let id = inside.number();
-        record::write_task(&mut record, id, body);
+        record::give_number(&mut record, id);
         let others = inside.line.len() + inside.moving + inside.posted.len();
         inside.line.push(Waiting::new(id, ticket, record, Box::default(), terms));
         drop(inside);

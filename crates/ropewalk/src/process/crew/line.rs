@@ -1,5 +1,6 @@
 //! The tasks that wait: by priority, then in their order.
 
+use super::kept::Kept;
 use super::{Limit, Terms};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -9,22 +10,16 @@ pub(super) struct Waiting<T> {
     pub(super) id: u64,
     pub(super) priority: i64,
     pub(super) ticket: T,
-    pub(super) record: Vec<u8>,
+    pub(super) record: Kept,
     pub(super) limit: Limit,
     /// Buffers beside the record, kept for it until there is room.
-    pub(super) parts: Box<[Box<[u8]>]>,
+    pub(super) parts: Box<[Kept]>,
     /// Its owner knows that it was handed out, though there was no room in the end: it is not withdrawn any more.
     pub(super) handed: bool,
 }
 
 impl<T> Waiting<T> {
-    pub(super) fn new(
-        id: u64,
-        ticket: T,
-        record: Vec<u8>,
-        parts: Box<[Box<[u8]>]>,
-        terms: &Terms,
-    ) -> Waiting<T> {
+    pub(super) fn new(id: u64, ticket: T, record: Kept, parts: Box<[Kept]>, terms: &Terms) -> Waiting<T> {
         let Terms { priority, limit, again, .. } = *terms;
         Waiting { id, priority, ticket, record, limit, parts, handed: again }
     }
@@ -165,7 +160,7 @@ mod tests {
                 id,
                 priority,
                 ticket: id,
-                record: Vec::new(),
+                record: Kept::of(&[]),
                 limit: Limit::default(),
                 parts: Box::default(),
                 handed: false,

@@ -8,6 +8,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `answers` | what came back |
+//! | `kept` | the bytes of a task in line |
 //! | `line` | the tasks that wait, the first in line first |
 //! | `limit` | what a task may take, and tasks that are asked to stop |
 //! | `posted` | the tasks that are with the workers, and when to look at which |
@@ -25,6 +26,7 @@
 //! ([`Crew::notify`]) by who saw it.
 
 mod answers;
+mod kept;
 mod limit;
 mod line;
 mod overtime;
@@ -280,8 +282,7 @@ impl<T> Crew<T> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn send_home(&self, workers: usize) -> Result<(), PushError> {
-        let mut record = Vec::new();
-        record::write_task(&mut record, record::GO_HOME, b"");
+        let record = record::GO_HOME.to_le_bytes();
         (0..workers).try_for_each(|_| self.tasks.try_push(&record).map(drop))
     }
 

@@ -15,7 +15,7 @@ use super::limit::Why;
 use super::posted::{Posted, Table};
 use super::reading::Reading;
 use crate::primitive::{Arc, AtomicU64, Ordering};
-use ropewalk_os::{Deadline, clock, resident, signal};
+use ropewalk_os::{Deadline, clock, signal, unshared_memory};
 use ropewalk_shm::roster::{Holder, Roster};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -161,7 +161,7 @@ impl Overtime {
     fn look_at_memory<T>(&self, roster: &Roster, table: &mut Table<T>, now: u64) {
         let limit = self.memory.load(Ordering::Relaxed);
         for holder in roster.holders() {
-            let beyond = resident::own_memory(holder.who.pid).is_some_and(|own| own > limit);
+            let beyond = unshared_memory::bytes_of(holder.who.pid).is_some_and(|own| own > limit);
             if beyond
                 && let Some(posted) = table.get(holder.task)
                 && condemn(roster, holder)

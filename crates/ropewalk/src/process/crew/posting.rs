@@ -9,8 +9,9 @@
 //! to that one, which looks at the line once more before it says that it has stopped, under the same lock.
 
 use super::answers::LOOK_UP;
+use super::kept::Kept;
 use super::line::Waiting;
-use super::record::{self, NUMBER};
+use super::record;
 use super::{Crew, EnlistError, Handed, Inside, Posted, Refused, Terms};
 use crate::process::{Prepared, PushError};
 use ropewalk_os::{Block, Deadline};
@@ -195,10 +196,10 @@ impl<T> Crew<T> {
                 inside.number()
             })
         };
-        let mut record = Vec::with_capacity(NUMBER + body.len());
         let (mut ticket, mut terms) = (ticket, *terms);
+        let mut record = record::task(body);
         if let Some(id) = begun {
-            record::write_task(&mut record, id, body);
+            record::give_number(&mut record, id);
             let prepared = self.tasks.prepare_parts(&record, parts, block, Deadline::NOW).ok();
             if let Some(prepared) = prepared {
                 match self.send_at_once(id, ticket, prepared, parts, &terms, &mut hand) {
@@ -207,7 +208,7 @@ impl<T> Crew<T> {
                 }
             }
         }
-        let parts = block.detached(|| parts.iter().map(|part| Box::from(*part)).collect());
+        let parts = block.detached(|| parts.iter().map(|part| Kept::of(&[part])).collect());
         let mut inside = self.inside.lock();
         if let Some(id) = begun {
             inside.moving -= 1;
@@ -223,7 +224,7 @@ impl<T> Crew<T> {
             return Err(EnlistError::Closed(ticket));
         }
         let id = inside.number();
-        record::write_task(&mut record, id, body);
+        record::give_number(&mut record, id);
         inside.line.push(Waiting::new(id, ticket, record, parts, &terms));
         drop(inside);
         self.reading.call();

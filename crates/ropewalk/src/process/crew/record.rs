@@ -5,6 +5,7 @@
 //! answer    id:u64 | kind:u8 and took:u56 (nanoseconds) | body        id 0: a notice
 //! ```
 
+use super::kept::Kept;
 use std::time::Duration;
 
 /// The number of a task that is none: who takes it goes home.
@@ -22,9 +23,13 @@ pub(super) struct Answered {
     pub(super) took: Duration,
 }
 
-pub(super) fn write_task(into: &mut Vec<u8>, id: u64, body: &[u8]) {
-    into.extend_from_slice(&id.to_le_bytes());
-    into.extend_from_slice(body);
+/// A task that has no number yet: those are given under a lock, and copying takes time.
+pub(super) fn task(body: &[u8]) -> Kept {
+    Kept::of(&[&[0; NUMBER], body])
+}
+
+pub(super) fn give_number(task: &mut Kept, id: u64) {
+    task[..NUMBER].copy_from_slice(&id.to_le_bytes());
 }
 
 pub(super) fn number(record: &[u8]) -> Option<u64> {
@@ -66,9 +71,9 @@ mod tests {
         let record = answer(7, 3, took, b"body");
         assert_eq!(read(&record), Some(Answered { id: 7, kind: 3, took }));
         assert_eq!(&record[HEAD..], b"body");
-        let mut record = Vec::new();
-        write_task(&mut record, 9, b"body");
-        assert_eq!(number(&record), Some(9));
+        let mut task = task(b"body");
+        give_number(&mut task, 9);
+        assert_eq!((number(&task), &task[NUMBER..]), (Some(9), &b"body"[..]));
     }
 
     #[test]

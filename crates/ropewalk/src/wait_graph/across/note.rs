@@ -46,6 +46,7 @@ pub(crate) struct Note<'a> {
     number: u64,
     deadline: Deadline,
     begun: Option<Box<Begun>>,
+    has_told: bool,
 }
 
 /// What there is of a wait that has lasted a while.
@@ -77,13 +78,13 @@ impl<'a> Note<'a> {
     #[inline]
     pub(crate) fn new(kind: Kind, memory: BorrowedFd<'a>, number: u32, deadline: Deadline) -> Note<'a> {
         let (memory, number) = (Some(memory), u64::from(number));
-        Note { kind, fails: false, memory, number, deadline, begun: None }
+        Note { kind, fails: false, memory, number, deadline, begun: None, has_told: false }
     }
 
     /// A wait for the end of a process.
     pub(super) fn of_process(pid: u32) -> Note<'static> {
         let (kind, number, deadline) = (Kind::Process, u64::from(pid), Deadline::NEVER);
-        Note { kind, fails: true, memory: None, number, deadline, begun: None }
+        Note { kind, fails: true, memory: None, number, deadline, begun: None, has_told: false }
     }
 
     /// The wait may fail.
@@ -165,6 +166,11 @@ impl<'a> Note<'a> {
         self.look_now(lasted)
     }
 
+    /// Whether it has reported something since this was last asked: meanwhile signals may have come.
+    pub(super) fn has_told(&mut self) -> bool {
+        std::mem::take(&mut self.has_told)
+    }
+
     pub(super) fn look_now(&mut self, lasted: u64) -> Option<Box<ProcessCycle>> {
         let (pid, number) = (std::process::id(), self.standing()?.number);
         match search::circle(pid, number) {
@@ -209,6 +215,7 @@ impl<'a> Note<'a> {
         if registry().lock().remember(found.key) {
             self.stand_aside();
             host::get().report(&Report::Processes(&found.cycle));
+            self.has_told = true;
             self.stand();
         }
     }

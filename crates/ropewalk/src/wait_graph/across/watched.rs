@@ -43,12 +43,16 @@ impl<B: Block> Block for Noted<'_, '_, B> {
     }
 
     fn interrupted(&mut self) -> Result<(), B::Interrupt> {
-        self.note.stand_aside();
-        self.block.interrupted()?;
-        self.note.stand();
-        let fails = self.note.look_around();
-        debug_assert!(fails.is_none(), "it was not said that it may");
-        Ok(())
+        loop {
+            self.note.stand_aside();
+            self.block.interrupted()?;
+            self.note.stand();
+            let fails = self.note.look_around();
+            debug_assert!(fails.is_none(), "it was not said that it may");
+            if !self.note.has_told() {
+                return Ok(());
+            }
+        }
     }
 
     fn heeds_signals(&self) -> bool {
@@ -75,10 +79,17 @@ impl<B: Block> Block for Failing<'_, '_, B> {
     }
 
     fn interrupted(&mut self) -> Result<(), Stopped<B::Interrupt>> {
-        self.note.stand_aside();
-        self.block.interrupted().map_err(Stopped::Interrupted)?;
-        self.note.stand();
-        self.note.look_around().map_or(Ok(()), |cycle| Err(Stopped::Deadlock(cycle)))
+        loop {
+            self.note.stand_aside();
+            self.block.interrupted().map_err(Stopped::Interrupted)?;
+            self.note.stand();
+            if let Some(cycle) = self.note.look_around() {
+                return Err(Stopped::Deadlock(cycle));
+            }
+            if !self.note.has_told() {
+                return Ok(());
+            }
+        }
     }
 
     fn heeds_signals(&self) -> bool {

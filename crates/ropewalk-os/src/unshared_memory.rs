@@ -1,4 +1,4 @@
-//! How much memory of its own a process has.
+//! How much memory a process has that it shares with no other.
 //!
 //! # Contract of the unsafe code
 //!
@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// if it can not be seen.
 ///
 /// ```
-/// use ropewalk_os::resident;
-/// let before = resident::own_memory(std::process::id()).unwrap();
+/// use ropewalk_os::unshared_memory;
+/// let before = unshared_memory::bytes_of(std::process::id()).unwrap();
 /// let much = vec![1u8; 32 << 20];
-/// assert!(resident::own_memory(std::process::id()).unwrap() > before + (16 << 20));
+/// assert!(unshared_memory::bytes_of(std::process::id()).unwrap() > before + (16 << 20));
 /// # drop(much);
 /// ```
-pub fn own_memory(pid: u32) -> Option<u64> {
+pub fn bytes_of(pid: u32) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
     parse(&text)?.checked_mul(page_size())
 }
@@ -56,6 +56,6 @@ mod tests {
 
     #[test]
     fn a_process_that_is_not_there_has_none() {
-        assert_eq!(own_memory(u32::MAX >> 1), None);
+        assert_eq!(bytes_of(u32::MAX >> 1), None);
     }
 }
