@@ -47,7 +47,7 @@ def explain_object(error: BaseException, value: Any) -> None:
 
 def _begin_with(notes: list[str], error: BaseException) -> None:
     """Before those that it has: pickle of 3.14 adds one for each step out of the object, and of the call around it."""
-    error.__notes__ = [*notes, *getattr(error, "__notes__", ())]
+    error.__notes__ = [*notes, *getattr(error, "__notes__", ())]  # type: ignore[attr-defined]
 
 
 def _kind(value: Any) -> str:
