@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 WATCHDOG = 300  # seconds; only a hang gets there
 
@@ -50,6 +52,16 @@ class Place:
             timeout=WATCHDOG,
         )
         return Ran(done.stdout, done.stderr, done.returncode)
+
+
+@contextmanager
+def started(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A process that is ended in any case: ``Popen`` alone would wait for it for ever when the test has failed."""
+    with subprocess.Popen(command, text=True, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def environment(**variables: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ import pytest
 from ropewalk import _ropewalk
 from ropewalk.cli import doctor
 
-from tests.cli.place import RUNNER, Place, Ran, environment
+from tests.cli.place import RUNNER, Place, Ran, environment, started
 
 PROGRAM = """
 import multiprocessing, os, sys
@@ -56,14 +56,13 @@ def running(place: Place, method: str, *words: str) -> Iterator[tuple[int, list[
     """A program, its process id and those of its children."""
     place.put("program.py", PROGRAM)
     pipe = subprocess.PIPE
-    with subprocess.Popen(
+    with started(
         [*RUNNER, "program.py", method, *words],
         cwd=place.folder,
         env=environment(),
         stdin=pipe,
         stdout=pipe,
         stderr=subprocess.DEVNULL,
-        text=True,
     ) as program:
         assert program.stdout is not None
         yield program.pid, [int(word) for word in program.stdout.readline().split()]
@@ -150,9 +149,8 @@ def test_a_process_that_is_not_there_is_said_so(place: Place) -> None:
 
 
 def test_a_process_without_ropewalk_is_said_so(place: Place) -> None:
-    with subprocess.Popen(["sleep", "1000"]) as stock:
+    with started(["sleep", "1000"]) as stock:
         shown = place.run([*RUNNER, "doctor", str(stock.pid)])
-        stock.kill()
     assert (shown.output, shown.code) == ("", doctor.COULD_NOT_LOOK)
     assert shown.errors == (
         f"ropewalk doctor: neither process {stock.pid} nor any below it has ropewalk loaded: "

@@ -155,10 +155,12 @@ try:
     import _interpreters as interpreters
 except ImportError:
     import _xxsubinterpreters as interpreters
-interpreters.run_string(interpreters.create(), '''
+interpreter = interpreters.create()
+interpreters.run_string(interpreter, '''
 import sys
 print("queue" in sys.modules, "ropewalk._ropewalk" in sys.modules, flush=True)
 ''')
+interpreters.destroy(interpreter)
 print("still here")
 """
 

@@ -281,11 +281,13 @@ def test_a_queue_that_nobody_else_has_any_more_is_reported(tmp_path: Any) -> Non
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
         assert program.stderr is not None
         text = ""
-        while "Fix:" not in text:
-            line = program.stderr.readline()
-            assert line, text
-            text += line
-        program.kill()
+        try:
+            while "Fix:" not in text:
+                line = program.stderr.readline()
+                assert line, text
+                text += line
+        finally:
+            program.kill()
     head = "DEADLOCK (possible: every process that has this queue waits): nobody is left to put or get"
     assert text.count(head) == 1
     assert "waits for Queue.get queue" in text

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import ropewalk.multiprocessing
-from ropewalk.multiprocessing import queues
+from ropewalk.multiprocessing import queues, synchronize
 from ropewalk.queue import ShutDown
 
 from tests.multiprocessing.processes import LIMIT, context
@@ -367,7 +367,7 @@ def test_the_ends_of_the_pipe_lead_to_the_queue() -> None:
         queue._writer.send_bytes(pickle.dumps("pickled"))
         assert pickle.loads(queue._reader.recv_bytes()) == "pickled"
         with queue._rlock:
-            pass
+            assert type(queue._rlock) is synchronize.Lock  # the original's would have a name in /dev/shm
         queue._reader.close()
         with pytest.raises(OSError, match="handle is closed"):
             queue._reader.recv()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import queue
 import subprocess
@@ -93,9 +94,12 @@ def test_a_wrong_key_is_refused_by_a_stock_listener(family: str) -> None:
         text=True,
     ) as process:
         assert process.stdout is not None
-        with pytest.raises((AuthenticationError, EOFError, ConnectionError)):
-            ours.Client(ast.literal_eval(process.stdout.readline()), authkey=b"wrong")
-        assert "AuthenticationError" in process.communicate(timeout=LIMIT)[1]
+        try:
+            with pytest.raises((AuthenticationError, EOFError, ConnectionError)):
+                ours.Client(ast.literal_eval(process.stdout.readline()), authkey=b"wrong")
+            assert "AuthenticationError" in process.communicate(timeout=LIMIT)[1]
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("duplex", [True, False])
@@ -119,9 +123,14 @@ class Manager(BaseManager):
     """As the program's."""
 
 
+@functools.cache
+def the_line() -> Any:
+    """In the process of the manager."""
+    return queue.Queue()
+
+
 def test_a_stock_client_uses_a_manager_that_runs_over_our_objects(installed: None) -> None:
-    line: Any = queue.Queue()
-    Manager.register("line", callable=lambda: line)
+    Manager.register("line", callable=the_line)
     with Manager(("127.0.0.1", 0), KEY) as manager:
         mine = manager.line()  # type: ignore[attr-defined]
         mine.put("there")

@@ -63,6 +63,7 @@ def chosen() -> dict[str, str]:
         found[f"concurrent.futures.ProcessPoolExecutor{extension}"] = "an extension"
     found["concurrent.futures.Future.cancel(running=)"] = "an extension"
     if sys.version_info < (3, 14):
+        found["threading.Condition.locked"] = "3.14's method is on every version"
         for executor in ("Thread", "Process"):
             found[f"concurrent.futures.{executor}PoolExecutor.map(buffersize=)"] = (
                 "3.14's buffersize is on every version"

@@ -31,6 +31,9 @@ class Foreign:
         self.calls.append("release")
         self.lock.release()
 
+    def locked(self):
+        return self.lock.locked()
+
     def __enter__(self):
         return self.acquire()
 
@@ -382,6 +385,20 @@ def test_it_shows_its_lock(make):
     lock = make()
     if lock is not None:
         assert threading.Condition(lock)._lock is lock
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_locked_says_whether_anybody_holds_its_lock(name):
+    if name in ("interpreter's RLock", "subclass of RLock") and not hasattr(LOCKS[name](), "locked"):
+        pytest.skip("that lock does not tell, before 3.14")
+    condition = threading.Condition(LOCKS[name]())
+    assert condition.locked() is False
+    with condition:
+        assert condition.locked() is True
+        with Running(condition.locked) as elsewhere:
+            pass
+    assert condition.locked() is False
+    assert elsewhere.results == [True]
 
 
 def test_the_engine_runs_it_over_our_locks_only():

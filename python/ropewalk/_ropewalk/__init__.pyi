@@ -222,6 +222,8 @@ class Condition:
     def __enter__(self) -> bool: ...
     def release(self) -> None:
         """Releases the lock. Raises `RuntimeError` if it is not locked, or not by this thread."""
+    def locked(self) -> bool:
+        """Whether any thread holds the lock."""
     def __exit__(
         self, t: type[BaseException] | None, v: BaseException | None, tb: TracebackType | None
     ) -> None: ...

@@ -48,8 +48,13 @@ class _Made:
 
 
 def _lock(queue: Any) -> Any:
-    """Queues of ropewalk's need no lock: this one is for programs that take the original's."""
-    return context._default_context.get_context().Lock()
+    """Queues of ropewalk's need no lock: this one is for programs that take the original's.
+
+    It is one of ours, whatever the start method: the original's would have a name and a process that watches over it.
+    """
+    from ropewalk.multiprocessing.context import CONTEXTS
+
+    return CONTEXTS["fork"].Lock()
 
 
 class _Ends:

@@ -28,12 +28,13 @@ def explain(
     if found is None:
         return
     path, culprit = found
-    error.add_note(f"what can not be sent to a worker process: {path}, a {_kind(culprit)}")
+    notes = [f"what can not be sent to a worker process: {path}, a {_kind(culprit)}"]
     if without_cloudpickle and callable(culprit):
-        error.add_note(
+        notes.append(
             "functions go by their name: define it at the top of a module, "
             "or install cloudpickle for lambdas and closures"
         )
+    _begin_with(notes, error)
 
 
 def explain_object(error: BaseException, value: Any) -> None:
@@ -41,7 +42,12 @@ def explain_object(error: BaseException, value: Any) -> None:
     if hasattr(error, "add_note"):
         path, culprit = _descend("the object", value)
         if culprit is not value:
-            error.add_note(f"what can not be sent to another process: {path}, a {_kind(culprit)}")
+            _begin_with([f"what can not be sent to another process: {path}, a {_kind(culprit)}"], error)
+
+
+def _begin_with(notes: list[str], error: BaseException) -> None:
+    """Before those that it has: pickle of 3.14 adds one for each step out of the object, and of the call around it."""
+    error.__notes__ = [*notes, *getattr(error, "__notes__", ())]  # type: ignore[attr-defined]
 
 
 def _kind(value: Any) -> str:

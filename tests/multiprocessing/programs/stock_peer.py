@@ -8,6 +8,7 @@ stock_peer.py serve                  is a manager, says where, and ends with its
 """
 
 import ast
+import functools
 import queue
 import sys
 from multiprocessing import connection
@@ -18,6 +19,11 @@ KEY = b"key"
 
 class Manager(BaseManager):
     """Serves one queue."""
+
+
+@functools.cache
+def the_line():
+    return queue.Queue()
 
 
 def echo(end):
@@ -53,8 +59,7 @@ def main(what, *arguments):
         line = manager.line()
         line.put([line.get(), "and back"])
     else:
-        line = queue.Queue()
-        Manager.register("line", callable=lambda: line)
+        Manager.register("line", callable=the_line)
         manager = Manager(("127.0.0.1", 0), KEY)
         manager.start()
         print(repr(manager.address), flush=True)

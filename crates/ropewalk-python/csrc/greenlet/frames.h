@@ -1,14 +1,13 @@
-/* Frames as CPython has them from 3.11 to 3.13. For the files of those versions; each includes its own
- * `pycore_frame.h` before. See `greenlet.h` for the rules. */
+/* Frames as CPython has them from 3.11 on. For the files of those versions: each includes its own internal header before, and says
+ * how its frames name their code and their function, which of them are the loop's own (IS_THE_LOOPS_OWN), and how a reference in a
+ * frame is let go of (CLEAR_IN_FRAME). See `greenlet.h` for the rules. */
 #ifndef ROPEWALK_FRAMES_H
 #define ROPEWALK_FRAMES_H
 
 #include "data_stack.h"
 
-#ifdef FRAME_OWNED_BY_CSTACK_IS_A_FRAME
-#define IS_THE_LOOPS_OWN(frame) ((frame)->owner == FRAME_OWNED_BY_CSTACK)
-#else
-#define IS_THE_LOOPS_OWN(frame) 0
+#ifndef CLEAR_IN_FRAME
+#define CLEAR_IN_FRAME(reference) Py_CLEAR(reference)
 #endif
 
 static inline int frames_are_held(_PyInterpreterFrame *frame) {
@@ -31,13 +30,12 @@ static inline void frames_let_go(_PyInterpreterFrame *frame) {
         } else {
             int locals = FRAME_CODE(frame)->co_nlocalsplus;
             for (int place = 0; place < locals; place++) {
-                Py_CLEAR(frame->localsplus[place]);
+                CLEAR_IN_FRAME(frame->localsplus[place]);
             }
             Py_CLEAR(frame->f_locals);
             Py_CLEAR(frame->frame_obj);
-            Py_CLEAR(FRAME_FUNCTION(frame));
-            PyCodeObject *code = FRAME_CODE(frame);
-            Py_DECREF(code);
+            CLEAR_IN_FRAME(FRAME_FUNCTION(frame));
+            CLEAR_IN_FRAME(FRAME_EXECUTABLE(frame)); /* the last: FRAME_CODE is it */
         }
         frame = previous;
     }

@@ -3,8 +3,10 @@
 #include "greenlet.h"
 #include <internal/pycore_frame.h>
 
+#define FRAME_EXECUTABLE(frame) ((frame)->f_code)
 #define FRAME_CODE(frame) ((frame)->f_code)
 #define FRAME_FUNCTION(frame) ((frame)->f_func)
+#define IS_THE_LOOPS_OWN(frame) 0
 #include "frames.h"
 
 struct saved {

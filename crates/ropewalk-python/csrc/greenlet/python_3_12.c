@@ -3,9 +3,10 @@
 #include "greenlet.h"
 #include <internal/pycore_frame.h>
 
+#define FRAME_EXECUTABLE(frame) ((frame)->f_code)
 #define FRAME_CODE(frame) ((frame)->f_code)
 #define FRAME_FUNCTION(frame) ((frame)->f_funcobj)
-#define FRAME_OWNED_BY_CSTACK_IS_A_FRAME
+#define IS_THE_LOOPS_OWN(frame) ((frame)->owner == FRAME_OWNED_BY_CSTACK)
 #include "frames.h"
 
 /* Its name has changed within 3.12. */

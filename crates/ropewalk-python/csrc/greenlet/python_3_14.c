@@ -1,14 +1,19 @@
 /* CPython 3.14: what limits recursion in C is an address, so the bounds of the stack are part of the thread state.
  *
  * They are set by a function that came with 3.14.2, and is looked up when it is first needed; without it the interpreter takes a
- * foreign stack for one that has run over, so there are no greenlets before that. Frames hold tagged references, which only the
- * interpreter's internal headers understand: they are left alone, and the stack of a greenlet that will never go on is kept.
- *
- * Written from the headers; not run yet. */
+ * foreign stack for one that has run over, so there are no greenlets before that. Frames hold tagged references. */
 #define _GNU_SOURCE
+#define Py_BUILD_CORE
 #include "greenlet.h"
-#include "data_stack.h"
 #include <dlfcn.h>
+#include <internal/pycore_interpframe.h>
+
+#define FRAME_EXECUTABLE(frame) ((frame)->f_executable)
+#define FRAME_CODE(frame) _PyFrame_GetCode(frame)
+#define FRAME_FUNCTION(frame) ((frame)->f_funcobj)
+#define IS_THE_LOOPS_OWN(frame) ((frame)->owner >= FRAME_OWNED_BY_INTERPRETER)
+#define CLEAR_IN_FRAME(reference) PyStackRef_CLEAR(reference)
+#include "frames.h"
 
 typedef int (*set_bounds)(PyThreadState *thread, void *start, size_t size);
 typedef void (*reset_bounds)(PyThreadState *thread);
@@ -20,7 +25,7 @@ struct saved {
     PyObject *context;
     _PyErr_StackItem exc_state;
     _PyErr_StackItem *exc_info; /* NULL: the thread state's own */
-    struct _PyInterpreterFrame *frame;
+    _PyInterpreterFrame *frame;
     struct _PyExecutorObject *executor;
     int depth;
     PyObject *delete_later;
@@ -77,7 +82,7 @@ void ropewalk_greenlet_fresh(struct saved *saved, void *start, void *top, size_t
 
 PyObject *ropewalk_greenlet_frame(struct saved *saved) {
     PyThreadState *thread = PyThreadState_Get();
-    struct _PyInterpreterFrame *running = thread->current_frame;
+    _PyInterpreterFrame *running = thread->current_frame;
     int collects = PyGC_Disable(); /* rule 3: the thread state is another's for a moment */
     thread->current_frame = saved->frame;
     PyFrameObject *frame = PyThreadState_GetFrame(thread);
@@ -104,8 +109,13 @@ void ropewalk_greenlet_stands_on(struct saved *saved) {
 int ropewalk_greenlet_has_frames(void) { return PyThreadState_Get()->current_frame != NULL; }
 
 int ropewalk_greenlet_abandon(struct saved *saved) {
-    (void)saved;
-    return 0;
+    _PyInterpreterFrame *top = saved->frame;
+    int held = frames_are_held(top);
+    if (!held) {
+        frames_let_go(top);
+        data_stack_end(&saved->data_stack);
+    }
+    return !held;
 }
 
 int ropewalk_greenlet_traverse(struct saved *saved, visitproc visit, void *arg) {

@@ -288,6 +288,7 @@ struct Joined(Py<PyAny>);
 
 impl Alive for Joined {
     fn is_alive(&self) -> bool {
-        Python::try_attach(|py| scene::is_alive(self.0.bind(py)).unwrap_or(false)).unwrap_or(false)
+        // One of whom that cannot be said is taken for alive: who asks looks again until the answer is yes.
+        Python::try_attach(|py| scene::is_alive(self.0.bind(py)).unwrap_or(true)).unwrap_or(false)
     }
 }

@@ -171,8 +171,11 @@ pub(super) fn handles_signals(py: Python<'_>) -> PyResult<bool> {
 /// Whether a `Thread` that was started has not ended yet.
 pub(super) fn is_alive(thread: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = thread.py();
-    if let Some(handle) = thread.getattr_opt(intern!(py, "_handle"))? {
-        return Ok(!handle.call_method0(intern!(py, "is_done"))?.is_truthy()?); // since Python 3.13
+    // Python 3.14, 3.13, and before.
+    for name in [intern!(py, "_os_thread_handle"), intern!(py, "_handle")] {
+        if let Some(handle) = thread.getattr_opt(name)? {
+            return Ok(!handle.call_method0(intern!(py, "is_done"))?.is_truthy()?);
+        }
     }
     let held = thread.getattr(intern!(py, "_tstate_lock"))?;
     Ok(!held.is_none() && held.call_method0(intern!(py, "locked"))?.is_truthy()?)

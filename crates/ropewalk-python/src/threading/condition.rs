@@ -50,6 +50,14 @@ impl Under {
     }
 
     #[inline]
+    fn is_locked(&self) -> bool {
+        match self {
+            Under::Plain(lock) => lock.engine().is_locked(),
+            Under::Reentrant(lock) => lock.engine().is_locked(),
+        }
+    }
+
+    #[inline]
     fn acquire(&self, py: Python<'_>, deadline: Deadline) -> PyResult<bool> {
         let taken = match self {
             Under::Plain(lock) => lock.engine().acquire(&mut Attached(py), deadline),
@@ -131,6 +139,15 @@ impl PyCondition {
     /// Gives the lock beneath back. Raises `RuntimeError` if nobody, or another thread, holds it.
     fn release(&self, py: Python<'_>) -> PyResult<()> {
         self.under(py)?.release()
+    }
+
+    /// Whether anybody holds the lock beneath; also of one that runs the original, which has no such method before 3.14.
+    fn locked<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        match slf.get().lock.get(py) {
+            Some(under) => Ok(under.is_locked().into_pyobject(py)?.to_owned().into_any()),
+            None => slf.getattr("_lock")?.call_method0("locked"),
+        }
     }
 
     // Three places spare the tuple that `*args` would cost.

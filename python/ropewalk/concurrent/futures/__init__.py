@@ -43,6 +43,8 @@ __all__ = [
     "as_completed",
     "wait",
 ]
+# The original's, from 3.14 on.
+__all__ += [name for name in _original.__all__ if name == "InterpreterPoolExecutor"]
 
 #: What install() puts into the real modules, as one set: module -> attribute -> object.
 PATCHES: dict[str, dict[str, Any]] = {
