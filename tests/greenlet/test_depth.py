@@ -1,5 +1,7 @@
 """Recursion in a greenlet ends in a RecursionError, as anywhere, also through functions in C."""
 
+import sys
+
 import pytest
 
 from tests.greenlet.program import python
@@ -32,6 +34,12 @@ KINDS = {
 @pytest.mark.parametrize("size", [256 << 10, 1 << 20, 8 << 20])
 @pytest.mark.parametrize("kind", KINDS)
 def test_endless_recursion_is_an_error_and_no_crash(kind, size):
+    # When there is little stack left 3.14's parser speaks of memory.
+    error = (
+        "(RecursionError, MemoryError)"
+        if (kind, sys.version_info >= (3, 14)) == ("eval", True)
+        else "RecursionError"
+    )
     program = f"""
 {KINDS[kind]}
 from ropewalk.greenlet import greenlet, stack_size
@@ -39,7 +47,7 @@ stack_size({size})
 def body():
     try:
         go(1)
-    except RecursionError:
+    except {error}:
         return "stopped"
 print(greenlet(body).switch())
 print(greenlet(body).switch())

@@ -76,7 +76,7 @@ MODULE = {
 #: Under gevent alone: eventlet leaves RLock to the thread, and the pipes of processes as they are.
 GEVENT = {
     "RLock": (
-        "x = threading.RLock(); spawn(x.acquire); sleep(0)",
+        "x = threading.RLock(); holder = spawn(x.acquire); sleep(0)",  # kept: its address is its name as an owner
         "assert not x.acquire(timeout=1)",
         "pass",
     ),
