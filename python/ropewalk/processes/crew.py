@@ -373,12 +373,15 @@ class Crew:
 
     def give_up(self, why: str, cause: BaseException | None = None, *, kill: bool = False) -> None:
         """Fails all tasks, ends all workers; ``kill``: those that would not heed a polite request too."""
+        employer = self._employer
+        if employer is None:
+            return  # all is over already
         self.is_broken = True
-        error = self._employer.broken(why)
+        error = employer.broken(why)
         if cause is not None:
             error.__cause__ = cause
         for owner, detail in self.terminate(kill=kill):
-            self._employer.settle(owner, detail, True, error, 0.0)
+            employer.settle(owner, detail, True, error, 0.0)
 
     def terminate(self, *, kill: bool = False) -> list[tuple[Any, Any]]:
         """Ends all workers at once. Owner and detail of each task that will not be done."""

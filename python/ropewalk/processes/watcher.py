@@ -1,9 +1,16 @@
-"""Notices workers that end, and says so behind everything that they had answered before."""
+"""Notices workers that end, and says so behind everything that they had answered before.
+
+A sentinel is a pipe that a worker's own children may have too: if it forks, and dies, the sentinel is silent until they
+have ended. So the process itself is watched as well, where the system has descriptors for processes.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing.process
 import os
 import threading
+import time
 from multiprocessing import connection
 
 from ropewalk.processes import kinds
@@ -12,7 +19,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["Watcher"]
+__all__ = ["Watcher", "reap"]
+
+#: Seconds that another thread which has waited for a process may need to write down its exit code.
+_PATIENCE = 1.0
+#: Seconds between two trials.
+_PAUSE = 0.001
+
+_children: Any = multiprocessing.process._children  # type: ignore[attr-defined]
 
 
 class Watcher(threading.Thread):
@@ -26,6 +40,7 @@ class Watcher(threading.Thread):
         self._engine = engine
         self._lock = threading.Lock()
         self._watched: dict[int, Any] = {}  # sentinel -> process
+        self._opened: dict[int, int] = {}  # sentinel -> descriptor of the process
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._over = False
 
@@ -35,6 +50,8 @@ class Watcher(threading.Thread):
             if self._over:
                 return
             self._watched[process.sentinel] = process
+            with contextlib.suppress(OSError):  # the system has none, or it is gone already
+                self._opened[process.sentinel] = os.pidfd_open(process.pid)
             os.eventfd_write(self._bell, 1)
 
     def stop(self) -> None:
@@ -43,7 +60,7 @@ class Watcher(threading.Thread):
             if not self._over:
                 self._over = True
                 if self.ident is None:
-                    os.close(self._bell)  # it never began
+                    self._close()  # it never began
                 else:
                     os.eventfd_write(self._bell, 1)
 
@@ -53,27 +70,53 @@ class Watcher(threading.Thread):
                 with self._lock:
                     if self._over:
                         return
-                    watched = dict(self._watched)
-                ready: list[Any] = connection.wait([*watched, self._bell])
-                for sentinel in ready:
-                    if sentinel == self._bell:
-                        os.eventfd_read(self._bell)
-                        continue
-                    process = watched[sentinel]
-                    with self._lock:
-                        self._watched.pop(sentinel, None)
-                    reap(process)
-                    self._engine.notify(kinds.GONE, process.pid.to_bytes(8, "little"))
+                    sentinels = {fd: sentinel for sentinel, fd in self._opened.items()}
+                    sentinels.update((sentinel, sentinel) for sentinel in self._watched)
+                ready: list[Any] = connection.wait([*sentinels, self._bell])
+                if self._bell in ready:
+                    ready.remove(self._bell)
+                    os.eventfd_read(self._bell)
+                dead = {sentinels[fd] for fd in ready if fd != sentinels[fd]}
+                for sentinel in {sentinels[fd] for fd in ready}:
+                    self._ended(sentinel, sentinel in dead)
         finally:
             with self._lock:
                 self._over = True
-                os.close(self._bell)
+                self._close()
+
+    def _ended(self, sentinel: int, dead: bool) -> None:
+        with self._lock:
+            process = self._watched.pop(sentinel)
+            opened = self._opened.pop(sentinel, None)
+        if opened is not None:
+            os.close(opened)
+        if not dead:  # it has only let go of its sentinel
+            reap(process)
+        while True:
+            try:
+                self._engine.notify(kinds.GONE, process.pid.to_bytes(8, "little"))
+            except BlockingIOError:  # somebody was stopped amid an answer, or nobody reads them
+                time.sleep(_PAUSE)
+            else:
+                return
+
+    def _close(self) -> None:
+        os.close(self._bell)
+        for opened in self._opened.values():
+            os.close(opened)
+        self._opened.clear()
 
 
 def reap(process: Any) -> int | None:
-    """The exit code of a process that has ended, whoever else waits for it."""
-    for _ in range(100):
-        process.join(0.1)
-        if process.exitcode is not None:
-            break
+    """The exit code of a process that has ended, whoever else waits for it.
+
+    ``None`` if nobody was told it: the program ignores SIGCHLD, or waits for children on its own.
+    """
+    end = time.monotonic() + _PATIENCE
+    while process.exitcode is None and time.monotonic() < end:
+        process.join(_PAUSE)
+        if process.exitcode is None:
+            time.sleep(_PAUSE)  # a join of what another thread has waited for returns at once
+    # A join that was told nothing leaves it there.
+    _children.discard(process)
     return process.exitcode  # type: ignore[no-any-return]
