@@ -215,6 +215,8 @@ impl Drop for Guard<'_> {
 
 /// Somebody sleeps on the lock's word: whoever unlocks must wake one.
 const WAITERS: u32 = 0x8000_0000;
+/// The number of the thread that has it; none after that has died.
+const OWNER: u32 = 0x3fff_ffff;
 
 impl RobustMutex {
     /// Makes a free lock at `place`.
@@ -280,6 +282,24 @@ impl RobustMutex {
     pub fn try_lock(&self) -> Taken<'_> {
         // SAFETY: rule 2.
         self.taken(unsafe { libc::pthread_mutex_trylock(self.raw.get()) })
+    }
+
+    /// Whether a thread has it. A look, which takes the lock's memory from no other processor.
+    ///
+    /// ```
+    /// # use ropewalk_os::{memory::Mapping, robust::{RobustMutex, Taken}};
+    /// # let memory = Mapping::create(c"example", 4096)?;
+    /// # let place = memory.start().as_ptr().cast::<RobustMutex>();
+    /// # // SAFETY: fresh memory, zero, page-aligned, and ours alone; it outlives the reference.
+    /// # let mutex = unsafe { RobustMutex::init(place)?; &*place };
+    /// assert!(!mutex.has_owner());
+    /// let held = mutex.try_lock();
+    /// assert!(mutex.has_owner());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn has_owner(&self) -> bool {
+        self.word().load(Ordering::Relaxed) & OWNER != 0
     }
 
     /// Takes the lock, sleeping at most about `patience`.
