@@ -134,18 +134,26 @@ def _nothing():
 
 
 # By the wall clock: what the child does counts too. On one processor, for all is one after the other.
-@case(
-    "starting a Process and joining it, fork",
-    of=("multiprocessing.popen_fork.Popen",),
-    threads=True,
-    together=True,
-)
-def starting(modules):
+def _starting(method):
+    context = multiprocessing.get_context(method)
+
     def run(n):
         for _ in repeat(None, n):
-            process = CONTEXT.Process(target=_nothing)
+            process = context.Process(target=_nothing)
             process.start()
             process.join()
             process.close()
 
     return run
+
+
+for _method, _module in (("fork", "fork"), ("spawn", "spawn_posix"), ("forkserver", "forkserver")):
+
+    @case(
+        f"starting a Process and joining it, {_method}",
+        of=(f"multiprocessing.popen_{_module}.Popen",),
+        threads=True,
+        together=True,
+    )
+    def starting(modules, method=_method):
+        return _starting(method)

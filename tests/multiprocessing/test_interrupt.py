@@ -26,7 +26,7 @@ def interrupted(method, kind, daemon):
         start_new_session=True,
     )
     heard = b""
-    while heard.count(b"begun ") < 3:
+    while heard.count(b"begun ") < 4:
         byte = os.read(program.stdout.fileno(), 1)
         assert byte, heard
         heard += byte

@@ -17,13 +17,12 @@ by page.
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing.context as _context
 import multiprocessing.process as _original
 import os
-from multiprocessing import reduction
 
 from ropewalk import _ropewalk
+from ropewalk.processes.tied import Tied
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,12 +39,12 @@ _watching = 0
 
 def launch(popen: Any, process: Any, start: Callable[[Any], None]) -> None:
     """Starts ``process`` by ``start``, the original's ``Popen._launch``, so that it ends with this process."""
-    if isinstance(process, _Tied):  # by a subclass of ours already
+    if isinstance(process, Tied):  # by a subclass of ours already
         start(process)
         return
     line = _ropewalk.lifeline_for(process.daemon)
     try:
-        start(process if line is None else _Tied(process, line))
+        start(process if line is None else Tied(process, line, 0.0 if process.daemon else GRACE))
     finally:
         _ropewalk.lifeline_begun(popen, process.daemon, line)
 
@@ -63,44 +62,6 @@ def declared(popen: Any, wait: Callable[[Any], Any]) -> Any:
         return wait(popen)
     finally:
         joining.close()
-
-
-class _Tied:
-    """A process object on its way into a child that is not forked, and the descriptor to hold on to there."""
-
-    def __init__(self, process: Any, line: int) -> None:
-        self._process = process
-        self._line = line
-        self._grace = 0.0 if process.daemon else GRACE
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._process, name)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _untied, (self._process, reduction.DupFd(self._line), self._grace)
-
-
-def _untied(process: Any, line: Any, grace: float) -> Any:
-    """In a child that was started otherwise: hold on; the process object itself."""
-    fd = line.detach()
-    os.set_inheritable(fd, False)
-    with contextlib.suppress(OSError):  # the system has no such signals: as on the standard library
-        _ropewalk.lifeline_hold(fd, grace)
-    _hush(process)
-    return process
-
-
-def _hush(process: Any) -> None:
-    """Ctrl-C reaches every process of the program: the traceback of the first one will do."""
-    run = process.run
-
-    def quietly() -> None:
-        try:
-            run()
-        except KeyboardInterrupt:
-            raise SystemExit(1) from None  # the original's exit code
-
-    process.run = quietly
 
 
 def watch_parent() -> bool:

@@ -7,6 +7,7 @@
 | ``worker`` | what a worker process runs |
 | ``link`` | how the shared queues get to a worker |
 | ``nesting`` | pools inside of workers |
+| ``tied`` | a process on its way into a child that ends with this one |
 | ``leash`` | a worker ends with the process that has the work |
 | ``kinds`` | what the records between them say |
 | ``encoding`` | tasks and results as bytes, and why something can not be sent |
