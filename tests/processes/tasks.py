@@ -254,7 +254,9 @@ def keep_until(size):
     """Keeps as much as its process needs to have so many bytes of its own."""
     from ropewalk import _ropewalk
 
-    return keep(size - _ropewalk.unshared_memory())
+    while (missing := size - _ropewalk.unshared_memory()) > 0:
+        keep(missing)  # some of it may be what the process has and does not use
+    return os.getpid()
 
 
 KEPT = []
