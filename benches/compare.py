@@ -117,6 +117,7 @@ def main() -> int:
         f"{about['python']} ({about['built']}), Linux {about['kernel']}, {about['cpu']}, load {about['load']}"
     )
     print(f"commit {about['commit']}, ropewalk {about['ropewalk']}, {options.rounds} rounds")
+    print(f"from one processor to another and back: {about['apart']}")
     print(
         f"times are per operation; ratio = stdlib / ropewalk, median of rounds\n\n{table.head()}", flush=True
     )
@@ -125,8 +126,9 @@ def main() -> int:
         row = run(path, item, options)
         rows.append(row)
         print(table.line(row), flush=True)
-    after = machine.describe()["load"]
-    print(f"\n{table.summary(rows)}\n{time.monotonic() - started:.0f} s, load at the end {after}")
+    after = machine.describe()
+    print(f"\n{table.summary(rows)}\n{time.monotonic() - started:.0f} s", end="")
+    print(f", at the end load {after['load']}, from one processor to another and back {after['apart']}")
     if options.json:
         table.write_json(options.json, about, rows)
     if options.markdown:

@@ -5,5 +5,6 @@ sides.py      what is compared: the standard library, what install() puts there,
 timing.py     two sides in one process, round by round
 children.py   programs started afresh: for exits, memory, signals and settings read at start-up
 table.py      the one table, as text, Markdown and JSON
+distance.py   how far apart two processors are
 machine.py    the line that says where the figures come from
 """

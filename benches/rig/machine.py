@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from rig import distance
+
 
 def describe() -> dict[str, str]:
     """Python, processor, load and commit, as the head of the table shows them."""
@@ -15,11 +17,17 @@ def describe() -> dict[str, str]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "built": platform.python_compiler(),
         "cpu": f"{_cpu_model()}, {len(os.sched_getaffinity(0))} cores",
+        "apart": _apart(),
         "load": " ".join(f"{load:.2f}" for load in os.getloadavg()),
         "kernel": platform.release(),
         "commit": _commit(),
         "ropewalk": _ropewalk_version(),
     }
+
+
+def _apart() -> str:
+    time = distance.there_and_back()
+    return "one processor" if time is None else f"{time:.0f} ns"
 
 
 def _cpu_model() -> str:
