@@ -14,11 +14,11 @@ import time
 BOUTS = 20
 ROUNDS = 300
 LONG = 0.3
-"""Seconds after which no more bout is begun: who has no processor for himself takes a thousand times as long."""
+"""Seconds in all. Who has no processor for himself takes a hundred thousand times as long for a round."""
 
 
 def there_and_back() -> float | None:
-    """Nanoseconds of the quickest bout, with what the interpreter adds; None on one processor."""
+    """Nanoseconds of the quickest bout, with what the interpreter adds; None if there is one processor, or no time."""
     allowed = os.sched_getaffinity(0)
     if len(allowed) < 2:
         return None
@@ -34,25 +34,25 @@ def there_and_back() -> float | None:
                         pass
                     word[0] = 0
             finally:
-                os._exit(0)
+                os._exit(1)
         try:
             os.sched_setaffinity(0, {here})
-            best, end = _bout(word), time.monotonic() + LONG
-            for _ in range(BOUTS):
-                if time.monotonic() > end:
-                    break
-                best = min(best, _bout(word))
-            return best
+            end = time.monotonic() + LONG
+            return min((took for _ in range(BOUTS) if (took := _bout(word, end))), default=None)
         finally:
             os.sched_setaffinity(0, allowed)
             os.kill(other, signal.SIGKILL)
             os.waitpid(other, 0)
 
 
-def _bout(word: mmap.mmap) -> float:
+def _bout(word: mmap.mmap, end: float) -> float | None:
+    """None if it was not over in time."""
     begun = time.perf_counter_ns()
     for _ in range(ROUNDS):
         word[0] = 1
+        looks = 0
         while word[0]:
-            pass
+            looks += 1
+            if not looks & 0xFFF and time.monotonic() > end:
+                return None
     return (time.perf_counter_ns() - begun) / ROUNDS

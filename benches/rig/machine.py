@@ -27,7 +27,7 @@ def describe() -> dict[str, str]:
 
 def _apart() -> str:
     time = distance.there_and_back()
-    return "one processor" if time is None else f"{time:.0f} ns"
+    return "not known" if time is None else f"{time:.0f} ns"
 
 
 def _cpu_model() -> str:

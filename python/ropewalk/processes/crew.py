@@ -184,7 +184,8 @@ class Crew:
         with self.lock:
             members, self.members = list(self.members.values()), {}
         for process in members:
-            reap(process)
+            if reap(process) is None:
+                process.kill()
             employer.fire(process)
 
     # --- Collecting
