@@ -16,7 +16,19 @@ from ropewalk.processes import kinds, watcher
 from ropewalk.processes.watcher import Watcher, reap
 
 from tests.processes import tasks
-from tests.processes.test_deaths import LONG, crew, side  # noqa: F401  # fixtures
+from tests.processes.test_deaths import LONG, METHODS, ExecutorSide, PoolSide
+
+
+@pytest.fixture(params=[ExecutorSide, PoolSide], ids=["executor", "pool"])
+def side(request):
+    return request.param
+
+
+@pytest.fixture(params=METHODS)
+def crew(request, side):
+    crew = side(2, request.param)
+    yield crew
+    crew.end()
 
 
 def ended(by=signal.SIGKILL):
@@ -81,7 +93,7 @@ def test_a_process_that_does_not_end_stays_among_the_children(monkeypatch):
     process.join()
 
 
-def test_a_dead_worker_is_noticed_though_a_child_of_its_own_has_its_sentinel(crew, tmp_path):  # noqa: F811
+def test_a_dead_worker_is_noticed_though_a_child_of_its_own_has_its_sentinel(crew, tmp_path):
     note = tmp_path / "note"
     with pytest.raises(WorkerDied) as caught:
         crew.get(crew.submit(tasks.leave_a_child_and_die, str(note)))
@@ -133,8 +145,10 @@ def test_news_that_nobody_takes_do_not_keep_the_watcher():
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_a_worker_that_closes_its_sentinel_and_lives_does_not_hide_the_death_of_another(side, method, tmp_path):  # noqa: F811
-    crew = side(2, method)  # noqa: F811
+def test_a_worker_that_closes_its_sentinel_and_lives_does_not_hide_the_death_of_another(
+    side, method, tmp_path
+):
+    crew = side(2, method)
     notes = [tmp_path / "living", tmp_path / "dying"]
     living = crew.submit(tasks.close_everything_and_wait_for, str(notes[0]), str(tmp_path / "go"))
     dying = crew.submit(tasks.tell_and_wait, str(notes[1]))

@@ -1,7 +1,6 @@
 """A process object on its way into a child that is not forked, which is to end with this process.
 
-The child imports this before the program's code begins, and nothing more of ropewalk than is needed for it: the start of
-a process is timed.
+The child imports this before the program's code begins, and no more of ropewalk than it needs: a start is waited for.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Notices workers that end, and says so behind everything that they had answered before.
 
 A sentinel is a pipe that a worker's own children may have too: if it forks, and dies, the sentinel is silent until they
-have ended. And a worker may close it, and live. So a process of our own making is watched by a descriptor of itself where
-the system has such. A child of the fork server is not: that writes the exit code into the sentinel, which is its alone.
+have ended. And a worker may close it, and live. So a child of this process is watched by a descriptor of itself, where
+the system has such. One of the fork server is not: that writes the exit code into the sentinel, which nobody else has.
 """
 
 from __future__ import annotations
