@@ -27,7 +27,9 @@ LIMIT = 240
 MOMENTS = 8
 """In the short form, at so many instructions of each act is its process killed."""
 MOST = 20_000
-"""In the long form, at so many at most."""
+"""In the long form each of so many is one, and of more an even spread."""
+OF_MORE = 1_000
+"""So many are, of more: the way to each takes a second when the process strays from the one that was learned."""
 NEAR = 64
 """So many instructions before a moment a breakpoint is looked for."""
 
@@ -210,8 +212,9 @@ def can_step() -> bool:
 
 
 def moments(instructions: int) -> Iterator[int]:
-    """At which of so many instructions to kill: all in the long form, evenly spread ones in the short one."""
-    count = min(instructions + 1, MOST if FULL else MOMENTS)
+    """At which of so many instructions to kill: all in the long form if it can be, else evenly spread ones."""
+    most, of_more = (MOST, OF_MORE) if FULL else (MOMENTS, MOMENTS)
+    count = instructions + 1 if instructions < most else of_more
     for number in range(count):
         yield number * instructions // max(count - 1, 1)
 
