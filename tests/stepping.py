@@ -28,8 +28,8 @@ MOMENTS = 8
 """In the short form, at so many instructions of each act is its process killed."""
 MOST = 20_000
 """In the long form each of so many is one, and of more an even spread."""
-OF_MORE = 1_000
-"""So many are, of more: the way to each takes a second when the process strays from the one that was learned."""
+OF_MORE = 200
+"""So many are, of more: the way to each takes seconds when the process strays from the one that was learned."""
 NEAR = 64
 """So many instructions before a moment a breakpoint is looked for."""
 
