@@ -2,7 +2,7 @@
 
 The steps go through the interpreter and the binding, so that what Python adds to the engine's objects is stepped
 through too; the engine's own, with sleepers and full queues, are in the crash tests of `ropewalk-shm`. The short form
-kills at some of the instructions, evenly spread; ROPEWALK_TEST_FULL=1 at all, or at a thousand.
+kills at some of the instructions, evenly spread; ROPEWALK_TEST_FULL=1 at all, or at two hundred of very many.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import pickle
 import signal
@@ -15,58 +14,7 @@ from ropewalk.errors import TransferError, WorkerDied
 from ropewalk.multiprocessing.pool import Pool
 
 from tests.processes import tasks
-
-METHODS = ["fork", "spawn", "forkserver"]
-LONG = 120  # only a hang takes so long
-
-
-class ExecutorSide:
-    """An executor, under the names that these tests use for both kinds of pools."""
-
-    def __init__(self, workers, method):
-        self.pool = ProcessPoolExecutor(workers, multiprocessing.get_context(method))
-
-    def submit(self, function, *arguments):
-        return self.pool.submit(function, *arguments)
-
-    def get(self, future):
-        return future.result(LONG)
-
-    def pids(self):
-        return set(self.pool._processes)
-
-    def end(self):
-        self.pool.shutdown()
-
-
-class PoolSide:
-    def __init__(self, workers, method):
-        self.pool = Pool(workers, context=multiprocessing.get_context(method))
-
-    def submit(self, function, *arguments):
-        return self.pool.apply_async(function, arguments)
-
-    def get(self, result):
-        return result.get(LONG)
-
-    def pids(self):
-        return {worker.pid for worker in self.pool._pool}
-
-    def end(self):
-        self.pool.close()
-        self.pool.join()
-
-
-@pytest.fixture(params=[ExecutorSide, PoolSide], ids=["executor", "pool"])
-def side(request):
-    return request.param
-
-
-@pytest.fixture(params=METHODS)
-def crew(request, side):
-    crew = side(2, request.param)
-    yield crew
-    crew.end()
+from tests.processes.sides import LONG, METHODS, ExecutorSide
 
 
 def deadly():

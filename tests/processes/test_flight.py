@@ -16,14 +16,9 @@ from ropewalk._ropewalk import look_at_segment
 from ropewalk.errors import TransferError, WorkerDied
 
 from tests.processes import flight_tasks, tasks
-from tests.processes.test_deaths import LONG, METHODS, ExecutorSide, PoolSide
+from tests.processes.sides import LONG, METHODS, ExecutorSide
 
 FULL = os.environ.get("ROPEWALK_TEST_FULL") == "1"
-
-
-@pytest.fixture(params=[ExecutorSide, PoolSide], ids=["executor", "pool"])
-def side(request):
-    return request.param
 
 
 @pytest.fixture(params=METHODS)

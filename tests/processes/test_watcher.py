@@ -16,19 +16,7 @@ from ropewalk.processes import kinds, watcher
 from ropewalk.processes.watcher import Watcher, reap
 
 from tests.processes import tasks
-from tests.processes.test_deaths import LONG, METHODS, ExecutorSide, PoolSide
-
-
-@pytest.fixture(params=[ExecutorSide, PoolSide], ids=["executor", "pool"])
-def side(request):
-    return request.param
-
-
-@pytest.fixture(params=METHODS)
-def crew(request, side):
-    crew = side(2, request.param)
-    yield crew
-    crew.end()
+from tests.processes.sides import LONG
 
 
 def ended(by=signal.SIGKILL):
@@ -39,6 +27,13 @@ def ended(by=signal.SIGKILL):
     with contextlib.suppress(ChildProcessError):  # it has ended, and nobody is told how
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     return process
+
+
+def watched(process, engine):
+    thread = Watcher(engine, daemon=True)
+    thread.start()
+    thread.watch(process)
+    return thread
 
 
 def test_an_exit_code_that_another_thread_was_told_is_waited_for_until_it_is_written_down():
@@ -116,9 +111,7 @@ def test_news_that_find_the_queue_full_are_brought_later():
             told.set()
 
     process = ended()
-    thread = Watcher(Engine(), daemon=True)
-    thread.start()
-    thread.watch(process)
+    thread = watched(process, Engine())
     assert told.wait(LONG)
     thread.stop()
     thread.join(LONG)
@@ -134,9 +127,7 @@ def test_news_that_nobody_takes_do_not_keep_the_watcher():
             raise BlockingIOError
 
     process = ended()
-    thread = Watcher(Engine(), daemon=True)
-    thread.start()
-    thread.watch(process)
+    thread = watched(process, Engine())
     assert refused.wait(LONG)
     thread.stop()
     thread.join(LONG)
